@@ -1,0 +1,1 @@
+"""The floor: what every wing stands on. Imports no wing and no device library."""

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it into a second environment and uses it from an empty folder.
+# usage: tests/wheel/check.sh PYTHON
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$python" -m build --wheel --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log"; exit 1; }
+rm -rf "$root/build"
+"$python" - "$work"/dist/*.whl <<'PY'
+import sys, zipfile
+names = zipfile.ZipFile(sys.argv[1]).namelist()
+tops = sorted({name.split("/")[0] for name in names})
+bad = [top for top in tops if top in {"tests", "perf", "docs"}]
+assert not bad, f"the wheel must not hold {bad}"
+assert any(name.endswith("recipes/gopro.yaml") for name in names), "recipes are missing"
+assert any(name == "bsd/page.html" for name in names), "the page template is missing"
+print("wheel holds:", ", ".join(tops))
+PY
+
+"$python" -m venv "$work/env"
+"$work/env/bin/python" -m pip install --quiet --disable-pip-version-check -c "$root/constraints.txt" \
+  "$(ls "$work"/dist/*.whl)[demo]"
+mkdir "$work/empty"
+cd "$work/empty"
+bsd="$work/env/bin/bsd"
+"$bsd" --version
+"$bsd" benchmark cost --json >cost.json
+"$bsd" dataset render --picture shipped:coffee --set frames=66 --set width_px=128 --set height_px=96 --out sources
+"$bsd" dataset synthesize --recipe high-fps --set window.hop_frames=16 --split test sources/*.mkv --out BSD_wheel
+"$bsd" dataset verify BSD_wheel
+echo "the installed wheel works from an empty folder"
