@@ -141,6 +141,8 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> NoRe
 def _outcome(app: typer.Typer, name: str, arguments: list[str]) -> int:
     try:
         answer: Any = app(args=arguments, prog_name=f"python -m {name}", standalone_mode=False)
+        if answer == errors.EXIT_INTERRUPTED:  # typer turns Ctrl-C into this answer
+            raise KeyboardInterrupt
         return answer if isinstance(answer, int) else errors.EXIT_DONE
     except errors.ToolkitError as error:
         return _say(str(error), error.exit_code)
