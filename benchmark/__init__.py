@@ -1,0 +1,1 @@
+"""From datasets to scored models: cost, training, protocol, results, reports."""

@@ -1,0 +1,1 @@
+"""Sensor physics, image fidelity, and from calibration clips to a calibration bundle."""

@@ -1,0 +1,1 @@
+"""From clips or real video to a published dataset, and back: reading and verifying."""
