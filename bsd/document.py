@@ -109,11 +109,25 @@ class Document(Part):
         """
         fields = self.model_dump(mode="json")
         for assignment in assignments:
-            name, sign, text = assignment.partition("=")
-            if not sign or not name:
-                raise UserMistake(f"--set {assignment}: write it as FIELD=VALUE, e.g. a.b=3")
-            _assign(fields, name, _parse_value(text, assignment))
+            _assign(fields, *parse_assignment(assignment))
         return type(self).from_fields(fields, "--set")
+
+
+def parse_assignment(text: str) -> tuple[str, object]:
+    """Split ``FIELD=VALUE`` into the field's name and its value, read as YAML.
+
+    Raises
+    ------
+    UserMistake
+        No ``=``, no name, or a value that is not YAML.
+    """
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise UserMistake(f"--set {text}: write it as FIELD=VALUE, e.g. a.b=3")
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserMistake(f"--set {text}: the value cannot be read") from error
 
 
 def first_fault(error: ValidationError) -> str:
@@ -185,13 +199,6 @@ def sweep_parts(folder: Path) -> list[Path]:
 
 def _kind(value: object) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
-
-
-def _parse_value(text: str, assignment: str) -> object:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserMistake(f"--set {assignment}: the value cannot be read") from error
 
 
 def _assign(fields: dict[str, Any], name: str, value: object) -> None:
