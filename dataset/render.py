@@ -283,7 +283,7 @@ def _job(base: SceneConfig, pictures: list[Codes], index: int, out: Path) -> Job
         config=base.model_copy(update={"scene": base.scene + index}),
         picture=pictures[index % len(pictures)],
         object_picture=pictures[(index + 1) % len(pictures)] if len(pictures) > 1 else None,
-        out=out / f"scene-{index:03d}.mkv",
+        out=out / f"scene-{base.scene + index:03d}.mkv",
     )
 
 

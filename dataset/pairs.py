@@ -1,0 +1,199 @@
+"""Checks the frames of whole sequences: they decode, have one size, and belong together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain, groupby
+from pathlib import Path
+
+from bsd.document import PART_SUFFIX
+from bsd.errors import UserMistake
+from dataset.manifest import Entry
+from dataset.pairing import Block, Thumbnail, judge, swapped_frames, thumbnail
+from dataset.png import TruncatedPng, read_png
+from dataset.splits import SPLITS
+from dataset.tree import SequenceFiles, sequence_of, unlike
+from dataset.verification import Finding, Kind, PairingResult, Progress
+from dataset.writer import VIEWS
+
+_WHOLE_FRAMES = 128  # a plain tree is read in blocks of this length: bounds the memory
+_SAMPLE_FRAMES, _SAMPLES = 12, 3  # where hashes hold the order already
+Found = tuple[list[Finding], PairingResult]
+
+
+def check_pairs(
+    root: Path, entries: Sequence[Entry], bad: set[str], threads: int, progress: Progress
+) -> tuple[list[Finding], tuple[PairingResult, ...]]:
+    """Judge samples of each sequence of a manifest; sequences with a `bad` file are skipped."""
+    sequences = []
+    for (split, name), group in groupby(entries, key=sequence_of):
+        paths = [entry.path for entry in group]
+        blurry, sharp = (
+            tuple(root / path for path in paths if path.startswith(f"{split}/{name}/{view}/"))
+            for view in VIEWS
+        )
+        sequences += [
+            SequenceFiles(known, name, None, blurry, sharp) for known in SPLITS if known == split
+        ]
+    unreadable = {root / path for path in bad}
+
+    def check(item: SequenceFiles) -> Found:
+        if unlike(item) or unreadable & {*item.blurry, *item.sharp}:
+            return [], _skipped(item)
+        return _judged(_Reader(root, item, item.shape), _sampled(len(item)))
+
+    return _run(sequences, check, threads, progress)
+
+
+def check_plain(
+    root: Path, sequences: Sequence[SequenceFiles], threads: int, progress: Progress
+) -> tuple[list[Finding], tuple[PairingResult, ...]]:
+    """Decode every frame of a plain tree and judge each sequence as a whole."""
+    shape = _common_shape(sequences)
+
+    def check(item: SequenceFiles) -> Found:
+        reader = _Reader(root, item, shape)
+        findings = _foreign(root, item)
+        if fault := unlike(item):
+            where = f"{item.split}/{item.name}"
+            findings.append(Finding(path=where, kind="count", text=fault))
+            for path in (*item.blurry, *item.sharp):
+                reader.read(path)
+            return findings + reader.findings, _skipped(item)
+        spans = [
+            range(start, min(start + _WHOLE_FRAMES, len(item)))
+            for start in range(0, len(item), _WHOLE_FRAMES)
+        ]
+        found, result = _judged(reader, spans)
+        return findings + found, result
+
+    return _run(sequences, check, threads, progress)
+
+
+class _Reader:
+    """Reads frames of one sequence; what is wrong with a file becomes a finding."""
+
+    def __init__(self, root: Path, sequence: SequenceFiles, shape: tuple[int, ...] | None) -> None:
+        self.root, self.sequence, self.shape = root, sequence, shape
+        self.findings: list[Finding] = []
+        self.swapped: list[tuple[int, int]] = []
+
+    def read(self, path: Path) -> Thumbnail | None:
+        try:
+            image = read_png(path)
+        except TruncatedPng as error:
+            self._note(path, "truncated", str(error))
+        except UserMistake as error:
+            self._note(path, "damaged", str(error))
+        else:
+            if self.shape is None or image.shape == self.shape:
+                return thumbnail(image)
+            here, others = (f"{size[1]} × {size[0]} px" for size in (image.shape, self.shape))
+            self._note(path, "shape", f"is {here}, other frames are {others}")
+        return None
+
+    def blocks(self, spans: Iterable[range]) -> Iterator[Block]:
+        for span in spans:
+            views = [
+                [self.read(files[index]) for index in span]
+                for files in (self.sequence.blurry, self.sequence.sharp)
+            ]
+            blurry, sharp = (tuple(item for item in view if item is not None) for view in views)
+            if not self.findings:
+                block = Block(span.start, blurry, sharp)
+                self.swapped += swapped_frames(block)
+                yield block
+
+    def _note(self, path: Path, kind: Kind, text: str) -> None:
+        text = text.removeprefix(f"{path}: ")
+        self.findings.append(
+            Finding(path=path.relative_to(self.root).as_posix(), kind=kind, text=text)
+        )
+
+
+def _judged(reader: _Reader, spans: Sequence[range]) -> Found:
+    item = reader.sequence
+    blocks = reader.blocks(spans)
+    first = next(blocks, None)
+    pairing = None if first is None else judge(chain([first], blocks))
+    if pairing is None or reader.findings:
+        return reader.findings, _skipped(item)
+    result = PairingResult(
+        split=item.split,
+        sequence=item.name,
+        verdict=pairing.verdict,
+        offset=pairing.offset,
+        gain=round(pairing.gain, 4),
+        agreement=round(pairing.agreement, 4),
+        detail_ratio=round(pairing.detail_ratio, 4),
+        frames=pairing.frames,
+        text=pairing.text,
+    )
+    findings = []
+    where = f"{item.split}/{item.name}"
+    if pairing.verdict not in {"ok", "undetermined"}:
+        findings.append(Finding(path=where, kind="pairing", text=pairing.text))
+    else:
+        for one, other in reader.swapped:
+            names = f"{item.sharp[one].name} and {item.sharp[other].name}"
+            text = f"frames {names} have changed places in Blur or in Sharp"
+            findings.append(Finding(path=where, kind="swapped", text=text))
+    return findings, result
+
+
+def _skipped(item: SequenceFiles) -> PairingResult:
+    return PairingResult(
+        split=item.split,
+        sequence=item.name,
+        verdict="undetermined",
+        text="not compared: files are missing or damaged",
+    )
+
+
+def _sampled(count: int) -> list[range]:
+    if count <= _SAMPLE_FRAMES * _SAMPLES:
+        return [range(count)]
+    last = count - _SAMPLE_FRAMES
+    starts = [round(last * sample / (_SAMPLES - 1)) for sample in range(_SAMPLES)]
+    return [range(start, start + _SAMPLE_FRAMES) for start in starts]
+
+
+def _common_shape(sequences: Sequence[SequenceFiles]) -> tuple[int, ...] | None:
+    """The shape that most sequences' first frames declare; None where no header can be read."""
+    shapes: Counter[tuple[int, ...]] = Counter()
+    for item in sequences:
+        if item.blurry:
+            with suppress(UserMistake):  # a damaged file is named when it is decoded
+                shapes[item.shape] += 1
+    return max(shapes, key=lambda shape: (shapes[shape], shape)) if shapes else None
+
+
+def _foreign(root: Path, item: SequenceFiles) -> list[Finding]:
+    """Files beside the frames that are none."""
+    known = {*item.blurry, *item.sharp}
+    folders = {path.parent for path in known}
+    strangers = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    return [
+        Finding(path=path.relative_to(root).as_posix(), kind="extra", text="is not a frame")
+        for path in strangers
+        if path not in known and not path.name.endswith(PART_SUFFIX)
+    ]
+
+
+def _run(
+    sequences: Sequence[SequenceFiles],
+    check: Callable[[SequenceFiles], Found],
+    threads: int,
+    progress: Progress,
+) -> tuple[list[Finding], tuple[PairingResult, ...]]:
+    findings: list[Finding] = []
+    results = []
+    with ThreadPoolExecutor(threads) as pool, progress("pairing", len(sequences)) as advance:
+        for found, result in pool.map(check, sequences):
+            findings += found
+            results.append(result)
+            advance(1)
+    return findings, tuple(results)

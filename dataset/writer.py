@@ -1,0 +1,291 @@
+"""Writes a dataset so that a kill at any moment costs only the frames in flight."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsd.document import PART_SUFFIX, sweep_parts, write_bytes
+from bsd.errors import UserMistake
+from bsd.provenance import sha256_bytes, sha256_file
+from dataset.description import DESCRIPTION_NAME, DatasetDescription
+from dataset.journal import Journal, PairLine, first_pair
+from dataset.manifest import Entry, Source
+from dataset.png import encode_png
+from dataset.splits import Split
+
+log = logging.getLogger(__name__)
+
+WORK_NAME = ".work"
+PLAN_NAME = "plan.json"
+_QUEUE_PER_THREAD = 2  # pairs waiting or being encoded, for each encoder thread
+View = Literal["Blur", "Sharp"]
+VIEWS: tuple[View, View] = ("Blur", "Sharp")
+
+
+def frame_path(split: str, sequence: str, view: View, index: int) -> str:
+    """Path of a frame below the root: ``train/000/Blur/RGB/00000000.png``."""
+    return f"{split}/{sequence}/{view}/RGB/{index:08d}.png"
+
+
+def open_tree(root: Path, plan_json: str) -> Literal["new", "resumed", "finished"]:
+    """Begin a dataset, or go on with one that the same plan began.
+
+    Parameters
+    ----------
+    root
+        Folder to write to; it and its parents are made.
+    plan_json
+        Everything that decides the files' content, as JSON text: inputs by hash, recipe, splits.
+        No absolute path, time or worker count, since its hash is published.
+
+    Returns
+    -------
+    ``new``, ``resumed``, or ``finished`` where the dataset of this plan is complete already.
+
+    Raises
+    ------
+    UserMistake
+        The folder holds something else, a dataset of another plan, or is a file.
+    """
+    if root.exists() and not root.is_dir():
+        raise UserMistake(f"{root}: is a file; give a folder that is empty or not there yet")
+    work = root / WORK_NAME
+    if (root / DESCRIPTION_NAME).exists():
+        described = DatasetDescription.read(root / DESCRIPTION_NAME)
+        if described.plan_sha256 != sha256_bytes(plan_json.encode()):
+            raise UserMistake(
+                f"{root}: holds a finished dataset, '{described.name}', of other inputs or"
+                " options; give another folder"
+            )
+        if work.exists():
+            shutil.rmtree(work)
+        return "finished"
+    if (work / PLAN_NAME).exists():
+        _compare_plans((work / PLAN_NAME).read_text(encoding="utf-8"), plan_json, root)
+        for path in sorted(work.glob("*.jsonl")):
+            Journal(path).close()  # refuses while another run holds it
+        sweep_parts(root)
+        return "resumed"
+    _refuse_foreign(root)
+    work.mkdir(parents=True, exist_ok=True)
+    write_bytes(work / PLAN_NAME, plan_json.encode())
+    return "new"
+
+
+def _refuse_foreign(root: Path) -> None:
+    if not root.exists():
+        return
+    own = {WORK_NAME, f"{WORK_NAME}/{PLAN_NAME}{PART_SUFFIX}"}  # killed before the plan stood
+    found = [*root.iterdir(), *(root / WORK_NAME).glob("*")]
+    foreign = sorted(path for path in found if path.relative_to(root).as_posix() not in own)
+    if foreign:
+        raise UserMistake(
+            f"{root}: holds '{foreign[0].relative_to(root)}', which is not of a dataset begun"
+            " here; give a folder that is empty or not there yet"
+        )
+
+
+def _compare_plans(begun: str, asked: str, root: Path) -> None:
+    if begun == asked:
+        return
+    differing = ""
+    try:
+        old, new = json.loads(begun), json.loads(asked)
+    except json.JSONDecodeError:
+        old = new = None
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        differing = f" (different: {', '.join(names)})"
+    raise UserMistake(
+        f"{root}: holds an unfinished dataset of other inputs or options{differing}; give those"
+        " again to finish it, or another folder"
+    )
+
+
+class SequenceWriter:
+    """Writes the pairs of one sequence: encodes and hashes in threads, journals in order.
+
+    A context manager; leaving it waits for all files, or after an error drops what is queued.
+
+    Parameters
+    ----------
+    root
+        Of a dataset that `open_tree` opened.
+    split, sequence
+        Where the sequence belongs, such as ``train`` and ``000``.
+    threads
+        Encoder threads, at least 1. The files do not depend on it.
+
+    Attributes
+    ----------
+    frames_done
+        Pairs that an earlier run completed and that are still whole; the next `append` is the
+        pair of this number.
+
+    Raises
+    ------
+    OSError
+        From `append` or `close`, with the file's name, when an encoder could not write.
+    UserMistake
+        Another run writes the same sequence.
+    """
+
+    def __init__(self, root: Path, split: Split, sequence: str, threads: int = 1) -> None:
+        self.root, self.split, self.sequence = root, split, sequence
+        self._threads = threads
+        self._journal = Journal(root / WORK_NAME / f"{split}-{sequence}.jsonl")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"encode-{split}-{sequence}")
+        self._pending: deque[Future[PairLine]] = deque()
+        self._failure: BaseException | None = None
+        try:
+            self.frames_done = self._keep_whole()
+            for view in VIEWS:
+                (root / frame_path(split, sequence, view, 0)).parent.mkdir(
+                    parents=True, exist_ok=True
+                )
+        except BaseException:
+            self._drop()
+            raise
+        self._next = self.frames_done
+        self._shape = self._known_shape()
+
+    def append(self, blurry: NDArray[np.uint8], sharp: NDArray[np.uint8], source: Source) -> None:
+        """Queue the next pair; waits while the queue is full.
+
+        Parameters
+        ----------
+        blurry, sharp
+            uint8 (H, W, 3) RGB of one shape; copied, so the caller may use them again.
+        source
+            What the pair was made from.
+        """
+        self._check(blurry, "blurry")
+        self._check(sharp, "sharp")
+        self._settle(_QUEUE_PER_THREAD * self._threads - 1)
+        pair = (np.array(blurry, order="C"), np.array(sharp, order="C"))
+        self._pending.append(self._pool.submit(self._write, self._next, pair, source))
+        self._next += 1
+
+    def close(self) -> None:
+        """Wait until every queued pair is on the disk and in the journal."""
+        try:
+            self._settle(0)
+        finally:
+            self._drop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pending.clear()
+        self._journal.close()
+
+    def _settle(self, leave: int) -> None:
+        """Journal what is done, in order; waits until at most `leave` pairs are in flight."""
+        if self._failure is not None:
+            raise self._failure
+        done: list[PairLine] = []
+        try:
+            while self._pending and (len(self._pending) > leave or self._pending[0].done()):
+                done.append(self._pending.popleft().result())
+        except BaseException as error:
+            self._failure = error
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            if done:
+                self._journal.append(done)
+
+    def _write(
+        self, index: int, pair: tuple[NDArray[np.uint8], NDArray[np.uint8]], source: Source
+    ) -> PairLine:
+        blurry, sharp = (
+            self._write_file(frame_path(self.split, self.sequence, view, index), image, source)
+            for view, image in zip(VIEWS, pair, strict=True)
+        )
+        return PairLine(frame=index, blurry=blurry, sharp=sharp)
+
+    def _write_file(self, path: str, image: NDArray[np.uint8], source: Source) -> Entry:
+        content = encode_png(image)
+        try:
+            write_bytes(self.root / path, content)
+        except OSError as error:
+            error.filename = error.filename or str(self.root / path)
+            raise
+        return Entry(
+            path=path,
+            sha256=sha256_bytes(content),
+            bytes=len(content),
+            shape=image.shape,
+            dtype=str(image.dtype),
+            source=source,
+        )
+
+    def _check(self, image: NDArray[np.uint8], role: str) -> None:
+        where = f"{self.split}/{self.sequence}: {role} frame {self._next}"
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise UserMistake(f"{where}: is {image.dtype} {image.shape}, needs uint8 (H, W, 3)")
+        self._shape = self._shape or image.shape
+        if image.shape != self._shape:
+            here, others = (
+                f"{width} × {height}" for height, width, _ in (image.shape, self._shape)
+            )
+            raise UserMistake(
+                f"{where}: is {here} px, other frames of this dataset are {others};"
+                " all must have one size"
+            )
+
+    def _keep_whole(self) -> int:
+        """Cut the journal at the first pair whose files are not as it says; how many are left."""
+        whole = 0
+        for good in self._pool.map(self._is_whole, self._journal.pairs):
+            if not good:
+                log.warning(
+                    "%s/%s: frame %d was changed since it was written; made again from there",
+                    self.split,
+                    self.sequence,
+                    whole,
+                )
+                break
+            whole += 1
+        self._journal.cut(whole)
+        return whole
+
+    def _is_whole(self, pair: PairLine) -> bool:
+        for entry in (pair.blurry, pair.sharp):
+            path = self.root / entry.path
+            if not path.is_file() or path.stat().st_size != entry.bytes:
+                return False
+            if sha256_file(path) != entry.sha256:
+                return False
+        return True
+
+    def _known_shape(self) -> tuple[int, ...] | None:
+        if self._journal.pairs:
+            return self._journal.pairs[0].blurry.shape
+        for path in sorted((self.root / WORK_NAME).glob("*.jsonl")):
+            if (pair := first_pair(path)) is not None:
+                return pair.blurry.shape
+        return None
