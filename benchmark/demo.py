@@ -32,10 +32,10 @@ HOP = 16
 SHIPPED = {
     "train": (
         "astronaut",
-        "motorcycle_left",
+        "motorcycle",
         "brick",
         "grass",
-        "hubble_deep_field",
+        "hubble",
         "ihc",
         "retina",
     ),

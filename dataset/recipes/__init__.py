@@ -1,0 +1,1 @@
+"""Recipes as shipped: one YAML file each."""

@@ -1,0 +1,331 @@
+"""From clips to a dataset: the same files however it was run, marks, refusals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bsd import command
+from bsd.errors import FoundBad, UserMistake
+from dataset import synthesize as verb
+from dataset.blur import average
+from dataset.recipe import Recipe, load_recipe
+from dataset.synthesis import SynthesisOptions, parse_splits, synthesize
+from dataset.tree import Tree
+from tests.dataset.clips import moving_texture, write_ffv1, write_folder, write_h264
+
+pytestmark = pytest.mark.unit
+ROOT = Path(__file__).resolve().parents[2]
+TWO = SynthesisOptions(workers=2, only="train")
+
+
+def tree_bytes(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two clips of 240 fps: 80 frames lossless, 58 frames H.264."""
+    folder = tmp_path_factory.mktemp("clips")
+    one = write_ffv1(folder / "one.mkv", moving_texture(80), 240, "bsd shutter_us=500")
+    return [one, write_h264(folder / "two.mp4", moving_texture(58, seed=2), 240, g="20")]
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return load_recipe("gopro").override(["window.frames=7"])
+
+
+def test_pairs_are_windows_of_the_source(tmp_path: Path, clips: list[Path], recipe: Recipe) -> None:
+    frames = moving_texture(80)
+    found = synthesize(clips[:1], recipe, tmp_path / "out", TWO)
+    tree = Tree.open(tmp_path / "out")
+    (sequence,) = tree.sequences("train")
+    assert (len(sequence), sequence.scene) == (11, "one")
+    table = recipe.response.sum_table(7)
+    for k in range(11):
+        assert np.array_equal(sequence.read_blurry(k), average(frames[7 * k : 7 * k + 7], table))
+        assert np.array_equal(sequence.read_sharp(k), frames[7 * k + 3])
+    assert sequence.sources is not None
+    assert (sequence.sources[2].first_frame, sequence.sources[2].sharp_frame) == (14, 17)  # type: ignore[union-attr]
+    assert sequence.sources[2].marks == ()
+    assert found.rate_hz == pytest.approx(240 / 7)
+    assert found.times is not None
+    assert found.times["one"]["effective_exposure_us"] == pytest.approx(25_500)
+    assert found.recipe == recipe.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("name", ["gopro", "gopro-blur", "high-fps"])
+def test_a_window_of_one_frame_returns_the_input(tmp_path: Path, name: str) -> None:
+    every = np.arange(256, dtype=np.uint8).repeat(12).reshape(48, 64)
+    frames = [np.stack([np.roll(every, k, axis=1)] * 3, axis=-1) for k in range(4)]
+    folder = write_folder(tmp_path / "clip", frames)
+    one = ["window.frames=1", "window.allowed_frames=[]", "window.output_rate_hz=null"]
+    chosen = load_recipe(name).override(one)
+    options = TWO.model_copy(update={"rate_hz": chosen.source.rate_hz, "keep_stepped": True})
+    synthesize([folder], chosen, tmp_path / "out", options)
+    (sequence,) = Tree.open(tmp_path / "out").sequences("train")
+    for k, frame in enumerate(frames):
+        assert np.array_equal(sequence.read_blurry(k), frame)
+        assert np.array_equal(sequence.read_sharp(k), frame)
+
+
+def test_high_fps_takes_every_64th(tmp_path: Path) -> None:
+    frames = moving_texture(80, 0.3)
+    clip = write_ffv1(tmp_path / "fast.mkv", frames, 960, "bsd shutter_us=1000")
+    found = synthesize([clip], load_recipe("high-fps"), tmp_path / "out", TWO)
+    (sequence,) = Tree.open(tmp_path / "out").sequences("train")
+    assert (len(sequence), found.rate_hz) == (2, 15.0)
+    total = np.sum(np.stack(frames[64:79]).astype(int), axis=0)
+    assert np.array_equal(sequence.read_blurry(1), (2 * total + 15) // 30)
+    assert np.array_equal(sequence.read_sharp(1), frames[71])
+
+
+def test_workers_do_not_change_a_file(tmp_path: Path, clips: list[Path], recipe: Recipe) -> None:
+    for workers in (1, 2, 3):
+        options = SynthesisOptions(workers=workers, sequence_frames=4)
+        synthesize(clips, recipe, tmp_path / str(workers), options)
+    one = tree_bytes(tmp_path / "1")
+    assert len(one) == 3 + 2 * 16  # 11 and 8 pairs make 2 and 2 sequences of 4
+    assert one == tree_bytes(tmp_path / "2") == tree_bytes(tmp_path / "3")
+
+
+KILL_AFTER = """
+import os, signal, sys
+from dataset import tree, synthesis
+from dataset import synthesize as verb
+from bsd import command
+left = [int(sys.argv.pop(1))]
+append = tree.SequenceWriter.append
+def counted(self, *arguments):
+    append(self, *arguments)
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+tree.SequenceWriter.append = counted
+command.run(verb.app, "dataset.synthesize")
+"""
+
+
+def test_kill_and_resume(tmp_path: Path, clips: list[Path], recipe: Recipe) -> None:
+    options = SynthesisOptions(workers=1, sequence_frames=4)
+    synthesize(clips, recipe, tmp_path / "whole", options)
+    out = tmp_path / "killed"
+    arguments = [*map(str, clips), "--recipe", "gopro", "--set", "window.frames=7"]
+    arguments += ["--out", str(out), "--sequence-frames", "4", "--workers", "1"]
+    for pairs in (3, 6):
+        run = subprocess.run(
+            [sys.executable, "-c", KILL_AFTER, str(pairs), *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+        )
+        assert run.returncode == -signal.SIGKILL, run.stderr.decode()
+        assert (out / ".work").is_dir()
+        assert not (out / "dataset.json").exists()
+    synthesize(clips, recipe, out, options.model_copy(update={"workers": 2}))
+    assert tree_bytes(out) == tree_bytes(tmp_path / "whole")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    synthesize(clips, recipe, out, options)  # complete: nothing is touched
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    with pytest.raises(UserMistake, match="other inputs or"):
+        synthesize(clips[:1], recipe, out, options)
+
+
+def test_orphans_end_with_their_parent(tmp_path: Path, clips: list[Path]) -> None:
+    """Workers of a run that was killed must not hold its folder."""
+    script = (
+        "import os, signal, sys, time\n"
+        "from dataset import executor\n"
+        "from tests.dataset.test_synthesis import report_and_wait\n"
+        "executor.run_jobs(report_and_wait, sys.argv[1:], 2)\n"
+    )
+    names = [str(tmp_path / name) for name in ("a", "b")]
+    with subprocess.Popen([sys.executable, "-c", script, *names], cwd=ROOT) as parent:
+        pids = [wait_for_pid(Path(name)) for name in names]
+        parent.kill()
+    for pid in pids:
+        wait_until_gone(pid)
+
+
+def report_and_wait(job: str, _threads: int, _advance: object) -> None:
+    import threading
+
+    part = Path(job + ".part")
+    part.write_text(str(os.getpid()))
+    part.rename(job)
+    threading.Event().wait(50)
+
+
+def wait_for_pid(path: Path) -> int:
+    import time
+
+    end = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < end, "the worker did not start"
+        time.sleep(0.02)
+    return int(path.read_text())
+
+
+def wait_until_gone(pid: int) -> None:
+    import time
+
+    end = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and "Z" not in state_of(pid):
+        assert time.monotonic() < end, "the worker outlived its parent"
+        time.sleep(0.02)
+
+
+def state_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
+def test_wrong_rate(tmp_path: Path, recipe: Recipe) -> None:
+    clip = write_ffv1(tmp_path / "slow.mkv", moving_texture(40, 9.0), 30)
+    with pytest.raises(UserMistake, match=r"30 fps.*needs 240 fps.*moves up to \d+\.\d px"):
+        synthesize([clip], recipe, tmp_path / "out", TWO)
+    allowed = TWO.model_copy(update={"allow_rate_mismatch": True})
+    with pytest.raises(FoundBad, match="above 4 px"):
+        synthesize([clip], recipe, tmp_path / "out", allowed)
+    assert not (tmp_path / "out").exists()
+    kept = allowed.model_copy(update={"keep_stepped": True})
+    found = synthesize([clip], recipe, tmp_path / "out", kept)
+    assert found.marks == ("rate-mismatch", "shutter-unknown", "stepped")
+    (sequence,) = Tree.open(tmp_path / "out").sequences("train")
+    assert sequence.sources is not None
+    assert sequence.sources[0].marks == ("rate-mismatch", "shutter-unknown", "stepped")
+
+
+@pytest.mark.parametrize("name", ["karma.mp4", "max-heromode.mp4"])
+def test_real_clips_are_refused(real_data: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserMistake, match=r"29\.97 fps.*needs 240 fps.*moves up to \d+\.\d px"):
+        synthesize([real_data / "video" / name], load_recipe("gopro"), tmp_path / "out", TWO)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stepped_sequence_is_left_out(tmp_path: Path, recipe: Recipe) -> None:
+    still, fast = moving_texture(28, 0.5), moving_texture(28, 8.0, seed=1)
+    clip = write_ffv1(tmp_path / "clip.mkv", still + fast, 240)
+    options = TWO.model_copy(update={"sequence_frames": 4})
+    found = synthesize([clip], recipe, tmp_path / "out", options)
+    assert found.counts["train"].sequences == 1
+    (left,) = found.frames_left_out
+    assert left.scene == "clip"
+    assert left.reason.startswith("pairs 4 to 7: the picture moves up to")
+
+
+@pytest.mark.parametrize(("shutter_us", "marks"), [(4100.0, ("long-sharp-shutter",)), (900.0, ())])
+def test_long_shutter_is_marked(
+    tmp_path: Path, recipe: Recipe, shutter_us: float, marks: tuple[str, ...]
+) -> None:
+    clip = write_ffv1(tmp_path / "clip.mkv", moving_texture(14), 240)
+    options = TWO.model_copy(update={"shutter_us": shutter_us})
+    assert synthesize([clip], recipe, tmp_path / "out", options).marks == marks
+
+
+def test_inputs_must_fit_together(tmp_path: Path, clips: list[Path], recipe: Recipe) -> None:
+    (tmp_path / "other").mkdir()
+    twin = write_ffv1(tmp_path / "other" / "one.mkv", moving_texture(14, seed=7), 240)
+    copied = tmp_path / "copy.mkv"
+    copied.write_bytes(clips[0].read_bytes())
+    large = write_ffv1(tmp_path / "large.mkv", moving_texture(14, shape=(64, 80)), 240)
+    short = write_ffv1(tmp_path / "short.mkv", moving_texture(5), 240)
+    for second, message in (
+        (twin, "both are scene 'one'"),
+        (copied, "the same recording"),
+        (large, "80×64"),
+    ):
+        with pytest.raises(UserMistake, match=message):
+            synthesize([clips[0], second], recipe, tmp_path / "out", TWO)
+    with pytest.raises(FoundBad, match="5 frames, fewer than one window of 7"):
+        synthesize([short], recipe, tmp_path / "out", TWO)
+    assert not (tmp_path / "out").exists()
+    found = synthesize([clips[0], short], recipe, tmp_path / "out", TWO)
+    assert [item.scene for item in found.frames_left_out] == ["short"]
+
+
+def test_split_rules() -> None:
+    assert parse_splits([]) == {}
+    assert parse_splits(["valid"]) == {"only": "valid"}
+    assert parse_splits(["50:25:25", "a=test", "b=c=train"]) == {
+        "ratio": (50.0, 25.0, 25.0),
+        "splits": {"a": "test", "b=c": "train"},
+    }
+    for wrong in (["half"], ["train", "test"], ["1:2"], ["1:2:x"], ["a=exam"]):
+        with pytest.raises(UserMistake, match="--split"):
+            parse_splits(wrong)
+
+
+def run_verb(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as leaving:
+        command.run(verb.app, "dataset.synthesize", [str(argument) for argument in arguments])
+    printed = capfd.readouterr()
+    assert isinstance(leaving.value.code, int)
+    return leaving.value.code, printed.out, printed.err
+
+
+def test_the_verb(tmp_path: Path, clips: list[Path], capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    code, answer, told = run_verb(
+        capfd, *clips, "--recipe", "gopro", "--out", out, "--split", "one=train",
+        "--split", "two=test", "--json", "--workers", "2", "--name", "small",
+    )  # fmt: skip
+    assert code == 0
+    described = json.loads(answer)
+    assert described["name"] == "small"
+    assert {k: v["frames"] for k, v in described["counts"].items()} == {
+        "train": 7, "valid": 0, "test": 5,
+    }  # fmt: skip
+    assert "centre residual 0.0 µs" in " ".join(told.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--recipe", "goprp"], "unknown; known are gopro"),
+        (["--recipe", "gopro", "--set", "window.frames=8"], "2083 µs"),
+        (["--recipe", "gopro", "--set", "window.size=8"], "unknown field 'size'"),
+        (["--recipe", "gopro", "--split", "exam"], "--split exam"),
+        (["--recipe", "gopro", "--rate-hz", "-3"], "--rate-hz -3"),
+        (["--recipe", "gopro", "--rate-hz", "30"], "needs 240 fps"),
+        (["--recipe", "gopro", "--workers", "0"], "workers"),
+        ([], "--recipe"),
+    ],
+)
+def test_mistakes_end_in_one_line(
+    tmp_path: Path,
+    clips: list[Path],
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    code, answer, told = run_verb(capfd, clips[0], "--out", tmp_path / "out", *arguments)
+    assert code == 2
+    assert not answer
+    (line,) = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_output_folders(
+    tmp_path: Path, clips: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    (tmp_path / "file").touch()
+    for out, message in (("full", "holds 'thesis.txt'"), ("file", "is a file")):
+        code, _, told = run_verb(capfd, clips[0], "--recipe", "gopro", "--out", tmp_path / out)
+        assert code == 2
+        assert message in told
