@@ -20,7 +20,6 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -175,8 +174,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def configure_logging() -> None:
     """Send log records to standard error; ``BSD_LOG`` (debug, info, warning) sets the level."""
     level = os.environ.get("BSD_LOG", "info").upper()
-    handler = RichHandler(console=err(), show_path=False, show_time=False, markup=False)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler = _StandardError()
+    handler.setFormatter(logging.Formatter("%(levelname_lower)s%(message)s"))
     logging.basicConfig(
         level=level if level in logging.getLevelNamesMapping() else "INFO",
         handlers=[handler],
@@ -184,6 +183,16 @@ def configure_logging() -> None:
     )
     for noisy in ("numba", "matplotlib", "PIL", "libav"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _StandardError(logging.Handler):
+    """One line a record, on whatever standard error is now: a progress bar replaces it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; what is worse than information is named."""
+        plain = record.levelno <= logging.INFO
+        record.levelname_lower = "" if plain else f"{record.levelname.lower()}: "
+        sys.stderr.write(self.format(record) + "\n")
 
 
 def main() -> NoReturn:

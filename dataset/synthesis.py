@@ -153,10 +153,7 @@ def _probed(inputs: Sequence[Path], recipe: Recipe, options: SynthesisOptions) -
     ]
     probes = run_jobs(probe, requests, options.workers)
     _check_together(probes)
-    for found in probes:
-        log.info("%s: %s", found.source.name, found.times.sentence())
-        for item in found.left_out:
-            log.warning("%s: left out: %s", item.scene, item.reason)
+    _tell(probes)
     if not any(found.cuts for found in probes):
         reasons = "; ".join(f"{item.scene}: {item.reason}" for p in probes for item in p.left_out)
         raise FoundBad(
@@ -164,6 +161,19 @@ def _probed(inputs: Sequence[Path], recipe: Recipe, options: SynthesisOptions) -
             " --keep-stepped where steps are wanted"
         )
     return tuple(sorted(probes, key=lambda found: found.source.name))
+
+
+def _tell(probes: Sequence[Probe]) -> None:
+    """Say the times once for all sources that share them, and what is left out."""
+    sharing: dict[str, list[str]] = {}
+    for found in probes:
+        sharing.setdefault(found.times.sentence(), []).append(found.source.name)
+    for sentence, names in sharing.items():
+        who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        log.info("%s: %s", who, sentence)
+    for found in probes:
+        for item in found.left_out:
+            log.warning("%s: left out: %s", item.scene, item.reason)
 
 
 def _check_together(probes: Sequence[Probe]) -> None:
