@@ -45,6 +45,7 @@ VERBS: dict[str, dict[str, str]] = {
         "evaluate": "benchmark.evaluate",
         "report": "benchmark.report",
         "cost": "benchmark.cost",
+        "upstream": "benchmark.upstream",
         "demo": "benchmark.demo",
     },
 }
