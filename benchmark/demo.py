@@ -50,7 +50,7 @@ class Scale:
     checkpoint_every: int
 
 
-FULL = Scale({"train": 14, "valid": 1, "test": 5}, 24, 320, 192, 900, 150)
+FULL = Scale({"train": 14, "valid": 1, "test": 5}, 24, 320, 192, 1100, 200)
 QUICK = Scale({"train": 7, "valid": 1, "test": 3}, 12, 224, 144, 200, 100)
 SHOWN_FRAMES = 3
 
