@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-OUT ?= demo
+OUT ?= demo$(if $(QUICK),-quick)$(if $(VIDEO),-$(basename $(notdir $(VIDEO))))
+SHARE ?= 1
 
 .PHONY: setup demo test check bench soak wheel-check format clean
 
@@ -18,13 +19,13 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup
-	$(BIN)/python -m benchmark.demo --out $(OUT) $(if $(QUICK),--quick) $(if $(VIDEO),--video "$(VIDEO)")
+	$(BIN)/python -m benchmark.demo --out "$(OUT)" $(if $(QUICK),--quick) $(if $(VIDEO),--video "$(VIDEO)")
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -m "not soak"
 
 soak: setup
-	$(BIN)/python -m pytest -m soak --timeout 1800
+	BSD_SOAK_SHARE=$(SHARE) $(BIN)/python -m pytest -m soak --timeout 1800 tests/soak
 
 check: setup
 	$(BIN)/ruff check .

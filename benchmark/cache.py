@@ -3,8 +3,9 @@
 A random crop then costs a copy of its own bytes; decoding whole PNGs for it costs tens of times
 as much. Made once per dataset and split, and made again where it does not fit any more.
 
-Layout of a cache folder: ``index.json`` and ``frames.u8``, the sequences one after another, each
-as its blurry frames (T, H, W, 3) and then its sharp ones, RGB.
+``CACHE/IDENTITY_NAME/SPLIT/`` holds ``index.json`` and ``frames.u8``, the sequences one after
+another, each as its blurry frames (T, H, W, 3) and then its sharp ones, RGB. IDENTITY is the
+dataset's, cut to sixteen digits: equal content shares a cache, wherever it lies and is called.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -25,10 +27,10 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from benchmark.result import file_word
 from bsd import command
 from bsd.document import Document, Part, atomic_path
 from bsd.errors import EnvironmentFault, UserMistake
-from bsd.provenance import sha256_bytes
 from bsd.threads import available_cores
 from dataset.splits import Split
 from dataset.tree import SequenceFiles, Tree
@@ -129,9 +131,8 @@ def open_split(
     files = tree.splits.get(split, ())
     if not files:
         return ()
-    root = tree.root.resolve()
-    here = (folder or default_folder()) / f"{tree.name}-{sha256_bytes(str(root).encode())[:12]}"
-    here = here / split
+    # The name is for people and foreign text: `file_word` keeps it inside the folder.
+    here = (folder or default_folder()) / f"{tree.identity[:16]}_{file_word(tree.name)}" / split
     here.mkdir(parents=True, exist_ok=True)
     with _locked(here):
         index = _usable(here, tree, split)
@@ -148,7 +149,7 @@ def _view(mapped: Frames, packed: PackedSequence) -> CachedSequence:
     return CachedSequence(packed.name, packed.scene, pair[0], pair[1])
 
 
-def _usable(folder: Path, tree: Tree, split: str) -> CacheIndex | None:
+def _usable(folder: Path, tree: Tree, split: Split) -> CacheIndex | None:
     """The index of a cache that fits, or None and a line in the log that says why not."""
     if not (folder / INDEX_NAME).exists():
         return None
@@ -163,9 +164,15 @@ def _usable(folder: Path, tree: Tree, split: str) -> CacheIndex | None:
     return None
 
 
-def _fault(folder: Path, index: CacheIndex, tree: Tree, split: str) -> str | None:
+def _fault(folder: Path, index: CacheIndex, tree: Tree, split: Split) -> str | None:
     if (index.identity, index.split) != (tree.identity, split):
         return "is of another state of the dataset"
+    expected = [(one.name, one.scene, len(one), *one.shape[:2]) for one in tree.splits[split]]
+    held = [(p.name, p.scene, p.frames, p.height_px, p.width_px) for p in index.sequences]
+    if held != expected:
+        return "does not hold the sequences of the dataset"
+    if [packed.offset_bytes for packed in index.sequences] != _offsets(index):
+        return f"{INDEX_NAME} is damaged"
     path = folder / FRAMES_NAME
     if not path.is_file() or path.stat().st_size != index.bytes:
         return f"{FRAMES_NAME} is missing or not of the size that the index says"
@@ -176,6 +183,10 @@ def _fault(folder: Path, index: CacheIndex, tree: Tree, split: str) -> str | Non
             ):
                 return f"sequence {packed.name} is damaged"
     return None
+
+
+def _offsets(index: CacheIndex) -> list[int]:
+    return list(accumulate((packed.bytes for packed in index.sequences[:-1]), initial=0))
 
 
 def _steps(size: int) -> Iterator[int]:
@@ -264,7 +275,7 @@ def _check_space(folder: Path, needed_bytes: int) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold a cache folder for one process; the system lets go when that process ends."""
-    with (folder / "lock").open("w") as file:
+    with (folder / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -179,8 +179,10 @@ def import_upstream(
     Raises
     ------
     UserMistake
-        The file is missing, no checkpoint, or not an ESTRNN of this past and future.
+        The file is missing, no checkpoint, or not an ESTRNN of this past and future; or `folder`
+        holds something already.
     """
+    _check_free(folder)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -200,3 +202,12 @@ def import_upstream(
     note = f"imported from {path.name}; training data, seed and settings are not known"
     card = ModelCard(model="estrnn", config=config.to_dict(), toolkit=toolkit_version(), note=note)
     return save_model(folder, module, card)
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse a folder that holds anything: weeks of training may lie under the same names."""
+    if folder.exists() and not folder.is_dir():
+        raise UserMistake(f"{folder}: is a file; give a new or an empty folder with --out")
+    held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    if held:
+        raise UserMistake(f"{folder}: holds '{held[0]}'; give a new or an empty folder with --out")

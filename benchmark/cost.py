@@ -88,7 +88,7 @@ def cost(
     console = command.out()
     console.print(_table(rows, published=(height, width) == PAPER_SIZE))
     for rule in (EXACT_RULE, LEGACY_RULE):
-        console.print(f"  {rule}")
+        console.print(f"  {rule}", markup=False)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -148,6 +148,7 @@ def measure(name: str, config: Mapping[str, Any], height: int, width: int) -> Co
 
 
 def _table(rows: Sequence[tuple[str, Cost]], published: bool) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     first = rows[0][1]
@@ -169,7 +170,7 @@ def _table(rows: Sequence[tuple[str, Cost]], published: bool) -> Table:
             figure = PUBLISHED_GMACS.get(label)
             cells.append("" if figure is None else f"{figure:.2f}")
         cells += [str(row.latency_frames), f"{row.state_bytes / 2**20:.1f}"]
-        table.add_row(label, *cells)
+        table.add_row(escape(label), *cells)
     return table
 
 

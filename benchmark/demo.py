@@ -7,6 +7,7 @@ A step that is complete is not done again.
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -17,8 +18,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.phrase import counted
 from bsd import command
-from bsd.errors import EXIT_DONE, EXIT_INTERRUPTED, FoundBad, UserMistake
+from bsd.errors import EXIT_DONE, EXIT_INTERRUPTED, EnvironmentFault, FoundBad
 
 if TYPE_CHECKING:
     from benchmark.result import Result
@@ -74,15 +76,19 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     typed: list[str] = []
     for title, words in _steps(out, video, scale):
-        command.out().print(f"\n[bold]{title}[/bold]")
+        command.out().print(f"\n{title}", style="bold", markup=False)
         typed.append(shlex.join(["bsd", *words]))
         command.out().print(typed[-1], style="dim", markup=False)
         code = _run(words)
         if code != EXIT_DONE:
             return code  # the step has said why
-    result = _result(out)
-    _report(out, result, typed, quick)
-    command.out().print(f"\n{out / 'report.html'}: the report; {_minutes(begun)} in all")
+    stem = _stem(out)
+    result = _result(out, stem)
+    note = _note(video, quick)
+    _report(out, result, typed, note, stem)
+    command.out().print(f"\n{note}", markup=False)
+    page = out / "report.html"
+    command.out().print(f"{page}: the report; {_minutes(begun)} in all", markup=False)
     _check_gain(result)
     return EXIT_DONE
 
@@ -95,7 +101,7 @@ def _steps(out: Path, video: Path | None, scale: Scale) -> Iterator[tuple[str, l
     yield "Synthesize blurry and sharp pairs", _synthesize(sources, out / DATASET, scale)
     yield "Verify the dataset", ["dataset", "verify", str(out / DATASET)]
     yield "Train a small ESTRNN", _train(out, scale)
-    yield "Score it on scenes that were held out", _evaluate(out, scale)
+    yield "Score it on the scenes of test", _evaluate(out, scale)
 
 
 def _render(sources: Path, split: str, pictures: list[str], scale: Scale) -> list[str]:
@@ -177,49 +183,67 @@ def _train(out: Path, scale: Scale) -> list[str]:
 
 
 def _evaluate(out: Path, scale: Scale) -> list[str]:
+    from benchmark.showcase import frames_to_keep
+
     words = ["benchmark", "evaluate", "--model", str(out / "run"), "--dataset", str(out / DATASET)]
     words += ["--out", str(out / "results"), "--all-frames"]
-    middle = scale.pairs // 2
-    for sequence in range(scale.scenes["test"]):
-        for frame in range(middle - 1, middle - 1 + SHOWN_FRAMES):
-            words += ["--keep-frames", f"{sequence:03d}:{frame}"]
+    lengths = {f"{number:03d}": scale.pairs for number in range(scale.scenes["test"])}
+    for sequence, frame in sorted(frames_to_keep(lengths, SHOWN_FRAMES)):
+        words += ["--keep-frames", f"{sequence}:{frame}"]
     return words
 
 
 def _run(words: list[str]) -> int:
     """Run a verb as a process of its own: what the demo does is what a person can type."""
     try:
-        return subprocess.run([sys.executable, "-m", "bsd", *words], check=False).returncode  # noqa: S603
+        code = subprocess.run([sys.executable, "-m", "bsd", *words], check=False).returncode  # noqa: S603
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    if code < 0:  # nobody has said why: say it here
+        raise EnvironmentFault(
+            f"bsd {' '.join(words[:2])}: ended by {signal.Signals(-code).name}; where that is"
+            " SIGKILL, memory may have run out; run the same command again to go on"
+        )
+    return code
 
 
-def _result(out: Path) -> Result:
-    """The RESULT of this run's model; results of earlier runs may stand beside it."""
+def _stem(out: Path) -> str:
+    """Name of this run's RESULT; results of earlier runs may lie beside it."""
     from benchmark.candidate import Candidate
+    from benchmark.scoring import stem
+    from dataset.tree import Tree
+
+    candidate, tree = Candidate.load(out / "run"), Tree.open(out / DATASET)
+    return stem(candidate, tree, "test", "primary", all_frames=True)
+
+
+def _result(out: Path, stem: str) -> Result:
     from benchmark.result import Result
 
-    checkpoint = Candidate.load(out / "run").checkpoint_sha256
-    for path in sorted((out / "results").glob("*.json")):
-        result = Result.read(path)
-        if result.checkpoint_sha256 == checkpoint:
-            return result
-    raise UserMistake(f"{out / 'results'}: no RESULT of {out / 'run'}; remove {out} and run again")
+    return Result.read(out / "results" / f"{stem}.json")
 
 
-def _report(out: Path, result: Result, typed: list[str], quick: bool) -> None:
-    from benchmark.cost import measure
-    from benchmark.report import write_report
-    from benchmark.result import result_stem
-
-    facts, test = result.model, result.test_set
-    stem = result_stem(
-        facts.name, result.checkpoint_sha256, test.name, test.identity, test.split, result.seed,
-        result.mode,
-    )  # fmt: skip
+def _note(video: Path | None, quick: bool) -> str:
+    """What a reader must know about the material, beside what the files say themselves."""
     note = "The clips are rendered from still pictures that are moved along a hand's path."
+    if video is not None:
+        note += (
+            f" All pictures are frames of one clip, {video.name}: earlier ones for training, its"
+            " last ones for the test. The scenes are not independent recordings, so intervals are"
+            " too narrow for any other clip."
+        )
+    else:
+        note += " No picture of the test is in a training scene."
     if quick:
         note += " The training was cut short (--quick); its figures mean little."
+    return note
+
+
+def _report(out: Path, result: Result, typed: list[str], note: str, stem: str) -> None:
+    from benchmark.cost import measure
+    from benchmark.report import write_report
+
+    facts, test = result.model, result.test_set
     write_report(
         [result],
         out / "report.html",
@@ -235,10 +259,12 @@ def _report(out: Path, result: Result, typed: list[str], quick: bool) -> None:
 
 
 def _check_gain(result: Result) -> None:
+    """Raise `FoundBad` where the model does not improve the frames on the mean."""
     gain = result.summary.difference.psnr_db[0]
     text = f"mean gain over the blurry frames {gain.mean:+.3f} dB"
     if gain.low is not None and gain.high is not None:
-        text += f" (95 % interval {gain.low:+.3f} to {gain.high:+.3f}, {gain.n} {gain.unit}s)"
+        over = counted(gain.n, gain.unit)
+        text += f" (95 % interval {gain.low:+.3f} to {gain.high:+.3f}, {over})"
     if gain.mean <= 0:
         raise FoundBad(f"{text}: the model makes the frames worse; every sequence is in the report")
     command.out().print(text, markup=False)

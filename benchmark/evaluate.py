@@ -16,8 +16,8 @@ from bsd.threads import available_cores, set_threads
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from benchmark.protocol import PatchRule
-    from benchmark.result import Interval, Mode, Result, Row, Summary
+    from benchmark.protocol import Mode, PatchRule
+    from benchmark.result import Interval, Result, Row, Summary
 
 app = command.application("Score a model on a test set by protocol VDB-1.")
 
@@ -56,7 +56,7 @@ def evaluate(
     from benchmark import scoring
     from benchmark.candidate import Candidate
     from benchmark.judge import Keep
-    from benchmark.result import IDENTITY, result_stem, write_result
+    from benchmark.result import IDENTITY, write_result
     from dataset.tree import Tree
 
     chosen = _mode(mode)
@@ -64,15 +64,8 @@ def evaluate(
     candidate = Candidate.identity() if model == IDENTITY else Candidate.load(Path(model))
     tree = Tree.open(dataset)
     wanted = _frames_to_keep(keep_frames or [])
-    stem = result_stem(
-        candidate.facts.name,
-        candidate.checkpoint_sha256,
-        tree.name,
-        tree.identity,
-        split,
-        candidate.seed,
-        chosen,
-    )
+    rule = _patch_rule(patch_px, patch_seeds)
+    stem = scoring.stem(candidate, tree, split, chosen, all_frames=all_frames, patches=rule)
     keep = Keep(out / f"{stem}_frames", wanted) if wanted else None
     total = scoring.frames_to_score(candidate, tree, split, chosen, all_frames)
     with command.progress(f"scoring {candidate.facts.name}", total) as advance:
@@ -82,7 +75,7 @@ def evaluate(
             split,
             chosen,
             all_frames=all_frames,
-            patches=_patch_rule(patch_px, patch_seeds),
+            patches=rule,
             keep=keep,
             # A model keeps the cores busy itself; reading and scoring need little beside it.
             threads=cores if candidate.model is None else 1,
@@ -140,10 +133,11 @@ def _frames_to_keep(texts: Sequence[str]) -> frozenset[tuple[str, int]]:
 
 
 def _show(result: Result, path: Path) -> None:
+    from benchmark.phrase import counted, times
     from benchmark.result import IDENTITY
 
     console, facts = command.out(), result.test_set
-    title = f"{facts.frames} frames of {facts.sequences} sequences"
+    title = f"{counted(facts.frames, 'frame')} of {counted(facts.sequences, 'sequence')}"
     console.print(_table(result, result.summary, title))
     if result.all_frames_summary is not None:
         title = "all frames, the ends' frames replicated"
@@ -152,35 +146,42 @@ def _show(result: Result, path: Path) -> None:
     if result.model.name != IDENTITY and second.low is not None and second.high is not None:
         console.print(
             f"  PSNR difference: bootstrap {second.low:+.3f} to {second.high:+.3f} dB; above 0 in "
-            f"{result.summary.difference.better} of {second.n} {second.unit}s"
+            f"{result.summary.difference.better} of {counted(second.n, second.unit)}",
+            markup=False,
         )
     if result.patches is not None:
         ours, blurry = result.patches.psnr_db, result.patches.identity_psnr_db
         console.print(
             f"  over {len(result.patches.seeds)} seeds: {result.model.name} {ours.mean:.3f} dB, "
             f"standard deviation {ours.deviation:.3f}; blurry input {blurry.mean:.3f} dB, "
-            f"{blurry.deviation:.3f}"
+            f"{blurry.deviation:.3f}",
+            markup=False,
         )
     if result.boundary_rule == "replicate":
         console.print(
             f"  {result.model.name} needs more context than the frames scored leave: first frame "
-            f"fed {result.replicated_before} times more, last {result.replicated_after}"
+            f"fed {times(result.replicated_before)} more, last {times(result.replicated_after)}",
+            markup=False,
         )
-    console.print(f"  {path}")
+    console.print(f"  {path}", markup=False)
 
 
 def _table(result: Result, summary: Summary, title: str) -> Table:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
+    from benchmark.phrase import counted
     from benchmark.result import IDENTITY
 
     model, blurry, gain = summary.model, summary.identity, summary.difference
     unit = gain.psnr_db[0]
     table = Table(
-        title=f"{result.protocol} {result.mode}, {result.test_set.name} "
-        f"({result.test_set.split}): {title}",
-        caption=f"±: 95 % t interval over {unit.n} {unit.unit}s",
+        title=escape(
+            f"{result.protocol} {result.mode}, {result.test_set.name} "
+            f"({result.test_set.split}): {title}"
+        ),
+        caption=f"±: 95 % t interval over {counted(unit.n, unit.unit)}",
         box=box.SIMPLE_HEAD,
     )
     table.add_column("\nmean over", overflow="fold")
@@ -189,7 +190,7 @@ def _table(result: Result, summary: Summary, title: str) -> Table:
         table.add_column(f"{metric}\n{unit.unit}s", justify="right", no_wrap=True)
     table.add_row("blurry input", *_cells(blurry))
     if result.model.name != IDENTITY:
-        table.add_row(result.model.name, *_cells(model))
+        table.add_row(escape(result.model.name), *_cells(model))
         table.add_row(
             "difference",
             f"{model.frame_psnr_db - blurry.frame_psnr_db:+.3f}",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from benchmark.protocol import PSNR_CAP_DB, Frame, PatchRule, patch_corner
+from benchmark.protocol import PSNR_CAP_DB, PatchRule, patch_corner
+from benchmark.restoration import Frame
 from benchmark.result import FrameScore, SeedScore
 from bsd.document import write_bytes
 from bsd.errors import UserMistake

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.charts import Line, line_chart
+from benchmark.phrase import counted
 from benchmark.result import IDENTITY, Result
 from bsd.errors import UserMistake
 from bsd.page import (
@@ -28,11 +29,18 @@ if TYPE_CHECKING:
     from benchmark.macs import Cost
     from dataset.tree import DatasetDescription, Tree
 
-_CONTROLLED = (
+_RENDERED = (
     "This material is controlled, not real: its blur was computed by averaging sharp frames, its"
     " scenes and motion are known. A gain here shows that the chain from frames to a scored model"
     " works; it does not say how well the model deblurs what a camera recorded."
 )
+_SYNTHETIC = (
+    "This material is synthetic: its blurry frames are averages of frames of a faster video, not"
+    " exposures of a camera. A gain here does not say how well the model deblurs what a camera"
+    " recorded."
+)
+RENDERED_RECIPE = "rendered"
+"""Recipe of `dataset.render`'s clips, whose scenes and motion are known because it made them."""
 _CURVES = (
     (
         ("train", "loss"),
@@ -53,7 +61,9 @@ def caution(tree: Tree) -> str:
     about = tree.description
     if about is None:
         return "The test set has no manifest, so how it was made is not known here."
-    return _CONTROLLED if about.kind == "synthetic" else ""
+    if about.kind != "synthetic":
+        return ""
+    return _RENDERED if (about.recipe or {}).get("name") == RENDERED_RECIPE else _SYNTHETIC
 
 
 def dataset_blocks(tree: Tree) -> tuple[Block, ...]:
@@ -90,8 +100,8 @@ def model_blocks(result: Result, cost: Cost | None) -> tuple[Block, ...]:
     facts: dict[str, object] = {
         "model": model.name,
         "skip": f"{model.skip}{_skip_meaning(model.skip)}",
-        "context": f"{model.past} past and {model.future} future frames",
-        "latency": f"{model.future} frames",
+        "context": f"{model.past} past and {counted(model.future, 'future frame')}",
+        "latency": counted(model.future, "frame"),
         "frame sides padded to multiples of": f"{model.multiple} px",
         "parameters": grouped(model.parameters),
     }
@@ -132,15 +142,15 @@ def training_blocks(run: Path, result: Result) -> tuple[Block, ...]:
     metrics = read_metrics(run / METRICS_NAME)
     figures = [_metric_figure(metrics, *curve) for curve in _CURVES]
     words = (
-        f"{grouped(card.iterations)} iterations from seed {card.seed}; settings’ SHA-256"
-        f" {card.train_config_sha256[:12] or 'not known'}."
+        f"{grouped(card.iterations)} iteration{'s' * (card.iterations != 1)} from seed"
+        f" {card.seed}; settings’ SHA-256 {card.train_config_sha256[:12] or 'not known'}."
     )
     blocks: list[Block] = [
         Paragraph(words),
         FigureRow([figure for figure in figures if figure is not None]),
     ]
     if (run / CONFIG_NAME).is_file():
-        text = (run / CONFIG_NAME).read_text(encoding="utf-8")
+        text = read_text(run / CONFIG_NAME)
         blocks.append(Details("The training’s configuration", (Code(text),)))
     if (run / ENVIRONMENT_NAME).is_file():
         stretches = RunEnvironment.read(run / ENVIRONMENT_NAME).stretches
@@ -160,15 +170,23 @@ def read_metrics(path: Path) -> tuple[Mapping[str, Any], ...]:
     if not path.is_file():
         raise UserMistake(f"{path}: no such file; give the folder of a training run")
     lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, text in enumerate(read_text(path).splitlines(), start=1):
         try:
             fields = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UserMistake(f"{path}: line {number} is not JSON; the run is damaged") from error
         if not isinstance(fields, dict) or not _is_number(fields.get("iteration")):
             raise UserMistake(f"{path}: line {number} holds no 'iteration'; the run is damaged")
         lines.append(fields)
     return tuple(lines)
+
+
+def read_text(path: Path) -> str:
+    """A text file; `UserMistake` where it is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserMistake(f"{path}: is not a text file") from error
 
 
 def provenance_blocks(results: Sequence[Result], commands: str) -> tuple[Block, ...]:

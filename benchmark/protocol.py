@@ -1,35 +1,31 @@
-"""Protocol VDB-1 as code: which frames are scored, what a model is fed, how output is rounded.
+"""Protocol VDB-1 as code: which frames and patches are scored, and what a model is fed.
 
-Pure functions of lengths, arrays and a model; no file is in sight. The same in words:
-``docs/reference/protocol-vdb-1.md``. A change of any number that comes out of here is a new
-version of the protocol.
+Pure functions of lengths and numbers; `benchmark.restoration` runs a model by them. The same in
+words: ``docs/reference/protocol-vdb-1.md``. A change of any number that comes out of either is a
+new version of the protocol.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
+from benchmark.phrase import counted
 from calibration.fidelity import SSIM_RADIUS_PX
-from models.adaptor import CENTRE_DN, SCALE_DN, FrameAdaptor, restore_stream
-from models.errors import ModelMistake
-from models.streaming import Stream, Streamable
 
-Frame = NDArray[np.uint8]
+Version = Literal["VDB-1"]
 Mode = Literal["primary", "legacy-window", "legacy-patch"]
 
-PROTOCOL = "VDB-1"
+PROTOCOL: Version = get_args(Version)[0]
 MODES: tuple[Mode, ...] = get_args(Mode)
 MARGIN_FRAMES = 2
 """The primary set leaves out this many frames at each end, for every model alike."""
 
 PSNR_CAP_DB = 100.0
+"""PSNR of equal frames, and the most that any frame counts."""
+
 WINDOW_FRAMES = 20
 PATCH_PX = 256
 PATCH_SEEDS = 20
@@ -76,7 +72,7 @@ def primary_frames(length: int) -> range:
     least = 2 * MARGIN_FRAMES + 1
     if length < least:
         raise ProtocolMistake(
-            f"{length} frames; the primary set leaves out 2 at each end, "
+            f"{counted(length, 'frame')}; the primary set leaves out 2 at each end, "
             f"at least {least} are needed"
         )
     return range(MARGIN_FRAMES, length - MARGIN_FRAMES)
@@ -120,7 +116,7 @@ def window_starts(length: int, past: int, future: int) -> list[int]:
         )
     if length < WINDOW_FRAMES:
         raise ProtocolMistake(
-            f"{length} frames; mode legacy-window runs windows of {WINDOW_FRAMES} "
+            f"{counted(length, 'frame')}; mode legacy-window runs windows of {WINDOW_FRAMES} "
             "and cannot score a shorter sequence, mode primary can"
         )
     starts = list(range(0, length - WINDOW_FRAMES + 1, stride))
@@ -180,95 +176,3 @@ def patch_corner(
     generator = np.random.default_rng(np.random.SeedSequence([seed, scene, frame]))
     row = int(generator.integers(0, height - patch_px, endpoint=True))
     return row, int(generator.integers(0, width - patch_px, endpoint=True))
-
-
-def restore(
-    model: Streamable | None, frames: Iterable[Frame], before: int = 0, after: int = 0
-) -> Iterator[tuple[int, Frame]]:
-    """Stream a whole sequence through a model from zero state, with copies at its ends.
-
-    Parameters
-    ----------
-    model
-        A model, or None for identity, which gives every frame back.
-    frames
-        (H, W, 3) uint8 RGB; padded by reflection to the model's multiple and cropped back.
-    before, after
-        Copies of the first and last frame; see `Pass`.
-
-    Yields
-    ------
-    tuple of int and ndarray
-        Index in the sequence as given, and the frame, (H, W, 3) uint8, half rounded up.
-
-    Raises
-    ------
-    ModelMistake
-        Where frames do not fit the model, are too few, or its output is not finite.
-    """
-    if model is None:
-        yield from enumerate(frames)
-        return
-    for index, restored in restore_stream(model, _extended(frames, before, after), "none"):
-        yield index - before, cast(Frame, restored.numpy())
-
-
-def restore_windows(
-    model: Streamable | None, read: Callable[[int], Frame], length: int
-) -> Iterator[tuple[int, Frame]]:
-    """Run windows of 20 frames as the released test code does.
-
-    State is zero at each window's start, a frame that two windows give is kept as the first
-    gave it, and values are truncated to uint8. Frames come in order, P to L - 1 - F.
-
-    Parameters
-    ----------
-    model
-        A model, or None for identity (P = F = 0).
-    read
-        Gives frame i, (H, W, 3) uint8 RGB; frames that two windows share are read twice.
-    length
-        L, frames of the sequence.
-    """
-    if model is None:
-        yield from ((index, read(index)) for index in window_frames(length, 0, 0))
-        return
-    weight = next(cast(nn.Module, model).parameters())
-    following = model.past
-    for start in window_starts(length, model.past, model.future):
-        stream = Stream(model)
-        for index in range(start, start + WINDOW_FRAMES):
-            picture = torch.from_numpy(read(index).copy())
-            adaptor = FrameAdaptor(picture.shape[0], picture.shape[1], model.multiple)
-            restored = stream.step(adaptor.encode(picture[None])[0].to(weight.device, weight.dtype))
-            if restored is not None and index - model.future >= following:
-                following = index - model.future + 1
-                cropped = restored[0, :, : adaptor.height, : adaptor.width]
-                yield index - model.future, truncate(cropped)
-
-
-def truncate(planes: Tensor) -> Frame:
-    """Map (3, H, W) in [-0.5, 0.5] to (H, W, 3) uint8 by cutting the fraction off.
-
-    The released test code's way; it costs 0.02 dB at 31 dB and 0.16 dB at 40 dB.
-
-    Raises
-    ------
-    ModelMistake
-        If a value is not a number.
-    """
-    if not torch.isfinite(planes).all():
-        raise ModelMistake("the model's output is not finite; its weights have diverged")
-    values = (planes.to(torch.float32) * SCALE_DN + CENTRE_DN).clamp(0.0, SCALE_DN)
-    return cast(Frame, values.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy())
-
-
-def _extended(frames: Iterable[Frame], before: int, after: int) -> Iterator[Frame]:
-    last: Frame | None = None
-    for frame in frames:
-        if last is None:
-            yield from (frame for _ in range(before))
-        last = frame
-        yield frame
-    if last is not None:
-        yield from (last for _ in range(after))

@@ -49,6 +49,7 @@ def report(
 
     Example: python -m benchmark.report --results results/a.json --run runs/a --dataset DATASET
     """
+    from benchmark.origins import read_text
     from benchmark.result import Result
 
     loaded = [Result.read(path) for path in results]
@@ -60,11 +61,11 @@ def report(
         frames=frames,
         title=title,
         note=note,
-        commands="" if commands is None else _text(commands),
+        commands="" if commands is None else read_text(commands),
         cost=_cost(loaded[0]) if count_cost else None,
         pictures=pictures,
     )
-    command.out().print(f"  {out}")
+    command.out().print(f"  {out}", markup=False)
 
 
 def write_report(
@@ -156,13 +157,13 @@ def _test_set(dataset: Path, result: Result) -> Tree:
 
 
 def _pictures(result: Result, tree: Tree, frames: Path | None, count: int) -> tuple[Block, ...]:
-    from benchmark.pictures import comparisons
+    from benchmark.showcase import comparisons
     from bsd.page import Paragraph
 
     words = (
-        "Held-out sequences from the best to the worst by mean gain, not the best alone. Drag"
-        " across a picture, or use the slider by mouse or arrow keys; the lists choose what stands"
-        " on each side."
+        f"Sequences of split ‘{result.test_set.split}’ from the best to the worst by mean gain,"
+        " not the best alone. Drag across a picture, or use the slider by mouse or arrow keys; the"
+        " lists choose what stands on each side."
     )
     if frames is None:
         words += " Restored frames were not kept, so blurry and sharp are shown."
@@ -177,13 +178,6 @@ def _cost(result: Result) -> Cost | None:
         return None
     test = result.test_set
     return measure(result.model.name, result.model.config, test.height_px, test.width_px)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserMistake(f"{path}: is not a text file") from error
 
 
 if __name__ == "__main__":

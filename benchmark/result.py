@@ -10,12 +10,13 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from benchmark.protocol import PROTOCOL, PSNR_CAP_DB, Mode, Version
 from bsd.document import Document, Part, write_bytes
 from bsd.provenance import Environment
 
-Mode = Literal["primary", "legacy-window", "legacy-patch"]
 Metric = Literal["psnr_db", "ssim"]
 IDENTITY = "identity"
+_WORD_CHARACTERS = 48
 
 CSV_COLUMNS = (
     "sequence",
@@ -66,7 +67,7 @@ class FrameScore(Part):
     """One frame against its sharp partner; PSNR is capped at 100 dB."""
 
     index: int = Field(ge=0)
-    psnr_db: float = Field(le=100.0)
+    psnr_db: float = Field(le=PSNR_CAP_DB)
     ssim: float = Field(ge=-1.0, le=1.0)
 
 
@@ -184,7 +185,7 @@ class Result(Document):
 
     format: Literal["bsd-result"] = "bsd-result"
     format_version: Literal[1] = 1
-    protocol: Literal["VDB-1"] = "VDB-1"
+    protocol: Version = PROTOCOL
     mode: Mode
     model: ModelFacts
     checkpoint_sha256: str | None
@@ -226,6 +227,9 @@ class Result(Document):
             self.test_set.split,
             self.seed,
             self.mode,
+            patch_px=self.patches.patch_px if self.patches else None,
+            patch_seeds=len(self.patches.seeds) if self.patches else None,
+            all_frames=self.all_frames_rule is not None,
         )
 
 
@@ -237,10 +241,24 @@ def result_stem(
     split: str,
     seed: int | None,
     mode: str,
+    *,
+    patch_px: int | None = None,
+    patch_seeds: int | None = None,
+    all_frames: bool = False,
 ) -> str:
-    """File name of a RESULT without suffix: all that tells one result from another.
+    """File name of a RESULT without suffix: all that changes its numbers, save the machine.
 
-    Hashes are cut to eight digits, and what is no letter, digit, dot or hyphen becomes a hyphen.
+    Hashes are cut to eight digits; names as in `file_word`.
+
+    Parameters
+    ----------
+    model, checkpoint_sha256, seed
+        Whose scores they are; None and None for identity.
+    test_set, identity, split
+        What was scored.
+    mode, patch_px, patch_seeds, all_frames
+        How; the patches' side and number of seeds in mode ``legacy-patch``, and whether the
+        secondary set is in it too.
 
     Examples
     --------
@@ -254,10 +272,26 @@ def result_stem(
         identity[:8],
         split,
         "" if seed is None else f"seed{seed}",
-        "VDB-1",
+        PROTOCOL,
         mode,
+        "" if patch_px is None else f"{patch_px}px",
+        "" if patch_seeds is None else f"{patch_seeds}seeds",
+        "all-frames" if all_frames else "",
     )
-    return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", word) for word in words if word)
+    return "_".join(file_word(word) for word in words if word)
+
+
+def file_word(text: str) -> str:
+    """A text as part of a file name: what is no letter, digit, dot or hyphen becomes a hyphen.
+
+    At most 48 characters are left; a hash beside it has to tell long names apart.
+
+    Examples
+    --------
+    >>> file_word("../../a set")
+    '..-..-a-set'
+    """
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", text)[:_WORD_CHARACTERS]
 
 
 def write_csv(result: Result, path: Path) -> None:

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.checkpoint import CARD_NAME, ModelCard
-from benchmark.trainconfig import TrainConfig, first_difference
-from bsd.document import Document, Part, sweep_parts, write_bytes
+from benchmark.checkpoint import CARD_NAME, WEIGHTS_NAME, ModelCard
+from benchmark.training_config import TrainConfig, first_difference
+from bsd.document import PART_SUFFIX, Document, Part, sweep_part, write_bytes
 from bsd.errors import UserMistake
-from bsd.provenance import Environment, sha256_document
+from bsd.provenance import Environment, sha256_document, sha256_file
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ CONFIG_NAME = "config.yaml"
 ENVIRONMENT_NAME = "environment.json"
 METRICS_NAME = "metrics.jsonl"
 _LOCK_NAME = ".lock"
+_OWN_FILES = (CONFIG_NAME, ENVIRONMENT_NAME, METRICS_NAME, WEIGHTS_NAME, CARD_NAME)
 
 
 class Stretch(Part):
@@ -64,10 +65,26 @@ class Run:
         return self.path / "tensorboard"
 
     def finished(self) -> ModelCard | None:
-        """The card of the trained model, or None while there is none."""
-        if not (self.path / CARD_NAME).exists():
+        """The card of the trained model, or None while there is none.
+
+        Raises
+        ------
+        UserMistake
+            A card is there, but it is of another training, or its weights are missing or changed.
+        """
+        path = self.path / CARD_NAME
+        if not path.exists():
             return None
-        return ModelCard.read(self.path / CARD_NAME)
+        card = ModelCard.read(path)
+        way_out = f"restore it, or remove {path} to train again"
+        if card.train_config_sha256 != self.config_sha256:
+            raise UserMistake(f"{path}: is of a training with other settings; {way_out}")
+        weights = self.path / WEIGHTS_NAME
+        if not weights.is_file():
+            raise UserMistake(f"{weights}: missing, though {CARD_NAME} is there; {way_out}")
+        if sha256_file(weights) != card.weights_sha256:
+            raise UserMistake(f"{weights}: is not the file that {CARD_NAME} describes; {way_out}")
+        return card
 
     def log_metrics(self, line: dict[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``."""
@@ -79,10 +96,10 @@ class Run:
         path = self.path / METRICS_NAME
         if not path.exists():
             return
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = path.read_bytes().splitlines(keepends=True)
         kept = [line for line in lines if _iteration_of(line) <= iteration]
         if len(kept) < len(lines):
-            write_bytes(path, "".join(kept).encode())
+            write_bytes(path, b"".join(kept))
 
     def note_environment(self, stretch: Stretch) -> None:
         """Add what the coming iterations run on, where it differs from what came before."""
@@ -110,44 +127,57 @@ def open_run(path: Path, config: TrainConfig) -> Iterator[Run]:
     ------
     UserMistake
         The folder holds something else, a RUN of other settings (the first field that differs is
-        named), or one that another process is training now.
+        named), or one that another process is training now. What is refused is left as it is.
     """
     run = Run(path, config)
     if path.exists() and not path.is_dir():
         raise UserMistake(f"{path}: is a file; give a folder with --run")
-    known = (path / CONFIG_NAME).exists()
-    if path.is_dir() and not known:
-        foreign = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK_NAME)
-        if foreign and foreign != [f"{CONFIG_NAME}.part"]:
-            raise UserMistake(
-                f"{path}: holds '{foreign[0]}' and no {CONFIG_NAME}, so it is no RUN;"
-                " give an empty or a new folder with --run"
-            )
+    _check_belongs(path, config)
     path.mkdir(parents=True, exist_ok=True)
-    with (path / _LOCK_NAME).open("w") as lock:
+    with (path / _LOCK_NAME).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UserMistake(f"{path}: another process is training here now") from error
-        sweep_parts(path)
-        if known:
-            _check_same(path, TrainConfig.read(path / CONFIG_NAME), config)
-        else:
+        # Once more: until the lock was ours, another process may have begun a RUN here.
+        known = _check_belongs(path, config)
+        for name in _OWN_FILES:
+            sweep_part(path / name)
+        if not known:
             config.write(path / CONFIG_NAME)
         yield run
 
 
-def _check_same(path: Path, old: TrainConfig, new: TrainConfig) -> None:
-    difference = first_difference(old, new)
+def _check_belongs(path: Path, config: TrainConfig) -> bool:
+    """Whether a folder is a RUN of these settings (True) or free for one; changes nothing."""
+    if not path.is_dir():
+        return False
+    if not (path / CONFIG_NAME).exists():
+        foreign = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK_NAME)
+        if foreign and foreign != [f"{CONFIG_NAME}{PART_SUFFIX}"]:
+            raise UserMistake(
+                f"{path}: holds '{foreign[0]}' and no {CONFIG_NAME}, so it is no RUN;"
+                " give an empty or a new folder with --run"
+            )
+        return False
+    try:
+        before = TrainConfig.read(path / CONFIG_NAME)
+    except UserMistake as error:
+        raise UserMistake(
+            f"{error}; so {path} is no RUN, or a damaged one: give an empty or a new folder"
+            " with --run"
+        ) from error
+    difference = first_difference(before, config)
     if difference is not None:
         raise UserMistake(
             f"{path}: was begun with other settings ({difference}); give those again to go on,"
             " or another folder with --run"
         )
+    return True
 
 
-def _iteration_of(line: str) -> float:
+def _iteration_of(line: bytes) -> float:
     try:
         return float(json.loads(line)["iteration"])
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # cut short, or not JSON, or not even text
         return float("inf")

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 
 import numba
 
-from benchmark import protocol
+from benchmark import protocol, restoration
 from benchmark.candidate import Candidate
 from benchmark.judge import Judge, Keep, Verdict, frame_score, seed_scores
-from benchmark.protocol import Frame, Mode, Pass, PatchRule
-from benchmark.result import Patches, Result, SequenceScore, SetFacts
+from benchmark.protocol import Mode, Pass, PatchRule
+from benchmark.restoration import Frame
+from benchmark.result import Patches, Result, SequenceScore, SetFacts, result_stem
 from benchmark.summary import summarise, summarise_patches
 from bsd.errors import UserMistake
 from bsd.provenance import environment, toolkit_version
@@ -126,6 +127,31 @@ def frames_to_score(
     return total
 
 
+def stem(
+    candidate: Candidate,
+    tree: Tree,
+    split: str,
+    mode: Mode,
+    *,
+    all_frames: bool = False,
+    patches: PatchRule | None = None,
+) -> str:
+    """File name, without suffix, of the RESULT that `evaluate` gives for the same arguments."""
+    rule = _patch_rule(mode, patches, all_frames)
+    return result_stem(
+        candidate.facts.name,
+        candidate.checkpoint_sha256,
+        tree.name,
+        tree.identity,
+        split,
+        candidate.seed,
+        mode,
+        patch_px=rule.patch_px if rule else None,
+        patch_seeds=rule.seeds if rule else None,
+        all_frames=all_frames,
+    )
+
+
 def _one_thread_each() -> None:
     # Here and not in bsd.threads: this holds for the calling thread only, torch keeps its own.
     numba.set_num_threads(1)
@@ -219,7 +245,8 @@ def _sequence(run: _Run, number: int, files: SequenceFiles, all_frames: bool) ->
     judge = Judge(files, number, model is None, run.patches, run.keep)
     if run.mode == "legacy-window":
         wanted = protocol.window_frames(length, facts.past, facts.future)
-        scored = _collect(run, judge, protocol.restore_windows(model, judge.read, length), wanted)
+        source = restoration.restore_windows(model, judge.read, length)
+        scored = _collect(run, judge, source, wanted)
     else:
         scored = _stream(run, judge, protocol.primary_pass(length, facts.past, facts.future))
     if run.patches:
@@ -241,7 +268,7 @@ def _sequence(run: _Run, number: int, files: SequenceFiles, all_frames: bool) ->
 
 def _stream(run: _Run, judge: Judge, plan: Pass) -> list[Verdict]:
     frames = (judge.read(index) for index in range(len(judge.files)))
-    source = protocol.restore(run.candidate.model, frames, plan.before, plan.after)
+    source = restoration.restore(run.candidate.model, frames, plan.before, plan.after)
     return _collect(run, judge, source, plan.frames)
 
 

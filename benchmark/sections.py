@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from benchmark.charts import Bar, bar_chart
-from benchmark.pictures import mean_gain_db, ranked
+from benchmark.phrase import counted, times
 from benchmark.result import IDENTITY, FrameScore, Interval, Result, SequenceScore, Summary
+from benchmark.showcase import mean_gain_db, ranked
 from bsd.page import (
     Block,
     Column,
@@ -45,9 +46,9 @@ def opening(result: Result) -> Block:
         else f"The model {model.name}, trained on {trained}, restored the frames"
     )
     return Paragraph(
-        f"{did} of the {_count(test.sequences, 'sequence')} in split ‘{test.split}’ of"
+        f"{did} of the {counted(test.sequences, 'sequence')} in split ‘{test.split}’ of"
         f" {test.name} ({test.width_px} × {test.height_px} px)."
-        f" {_scored(result)} frames were compared with their sharp partners by protocol"
+        f" {_scored(result)} compared with their sharp partners by protocol"
         f" {result.protocol} in {_MODES[result.mode]}. The blurry input was scored the same way;"
         " the gain is the difference."
     )
@@ -57,7 +58,11 @@ def key_figures(result: Result) -> Block:
     """Cards: gain with its interval, PSNR, SSIM, how many got better, how much was scored."""
     summary = result.summary
     gain, better = summary.difference.psnr_db[0], summary.difference.better
-    scored = KeyFigure("Scored frames", _scored(result), f"{result.test_set.sequences} sequences")
+    scored = KeyFigure(
+        "Scored frames",
+        grouped(result.test_set.frames),
+        counted(result.test_set.sequences, "sequence"),
+    )
     if result.model.name == IDENTITY:
         blurry = summary.identity
         return KeyFigures(
@@ -103,8 +108,9 @@ def caution(result: Result) -> tuple[Block, ...]:
         said.append(f"{gain.n} {gain.unit}s are few: read the interval, not the mean alone.")
     if result.boundary_rule == "replicate":
         said.append(
-            f"The model needs more context than the scored frames leave it: the first frame was"
-            f" repeated {result.replicated_before} and the last {result.replicated_after} times."
+            "The model needs more context than the scored frames leave it: the first frame was"
+            f" fed {times(result.replicated_before)} more, the last"
+            f" {times(result.replicated_after)}."
         )
     if result.test_set.marks:
         said.append(f"The test set is marked: {', '.join(result.test_set.marks)}.")
@@ -124,8 +130,8 @@ def every_sequence(result: Result) -> tuple[Block, ...]:
         bar_chart(bars, "PSNR gain over the blurry input, dB", mean=mean),
         "Gain of every sequence. Bar: mean of its frames; line: its middle 80 % of frames."
         f" Dashed: mean over {gain.unit}s with its 95 % t interval.",
-        f"Bars of the PSNR gain of {len(bars)} sequences, from {signed(bars[0].value)} dB"
-        f" to {signed(bars[-1].value)} dB.",
+        f"Bars of the PSNR gain of {counted(len(bars), 'sequence')}, from"
+        f" {signed(bars[0].value)} dB to {signed(bars[-1].value)} dB.",
     )
     columns = (
         Column("sequence"),
@@ -217,7 +223,7 @@ def interval_text(interval: Interval, spec: str, unit: str = "") -> str:
         return f"no interval: one {interval.unit} only"
     method = "paired t" if interval.method == "t" else interval.method
     percent = f"{100 * interval.level:g} % interval"
-    over = _count(interval.n, interval.unit)
+    over = counted(interval.n, interval.unit)
     return f"{percent} {_ends(interval, spec)}{unit} ({method}, {over})"
 
 
@@ -302,8 +308,5 @@ def _name(sequence: SequenceScore) -> str:
 
 
 def _scored(result: Result) -> str:
-    return grouped(sum(len(sequence.frames) for sequence in result.sequences))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    count = result.test_set.frames
+    return "1 frame was" if count == 1 else f"{grouped(count)} frames were"

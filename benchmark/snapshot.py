@@ -8,7 +8,8 @@ card last. The two newest are kept, so that a kill or a full disk at any moment 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from benchmark.checkpoint import check_tensors, read_tensors, tensors_to_bytes
-from bsd.document import Document, sweep_parts, write_bytes
+from bsd.document import Document, sync_folder, write_bytes
 from bsd.errors import FoundBad, UserMistake
 from bsd.provenance import sha256_bytes
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 KEPT = 2
 _MODEL = "model/"
+_FILE_NAME = re.compile(r"(\d{9})\.(?:json|safetensors)(\.part)?")
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -70,10 +72,16 @@ def save_snapshot(
     )
     write_bytes(folder / f"{iteration:09d}.safetensors", content)
     card.write(folder / f"{iteration:09d}.json")
-    kept = {f"{number:09d}" for number in _iterations(folder)[:KEPT]}
-    for path in folder.iterdir():
-        if path.stem not in kept:
-            path.unlink()
+    sync_folder(folder)  # before an older one goes, the new one must be found after a power cut
+    _keep_only(folder, _iterations(folder)[:KEPT])
+
+
+def discard_snapshots(folder: Path) -> None:
+    """Remove every snapshot, and the folder where nothing else is in it."""
+    if folder.is_dir():
+        _keep_only(folder, ())
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def restore_snapshot(
@@ -88,8 +96,8 @@ def restore_snapshot(
     """
     if not folder.is_dir():
         return None
-    sweep_parts(folder)
     iterations = _iterations(folder)
+    _keep_only(folder, iterations)
     for iteration in iterations:
         path = folder / f"{iteration:09d}.safetensors"
         try:
@@ -111,8 +119,16 @@ def restore_snapshot(
 
 def _iterations(folder: Path) -> list[int]:
     """Iterations that have a card, newest first."""
-    stems = (path.stem for path in folder.glob("*.json"))
-    return sorted((int(stem) for stem in stems if stem.isdecimal()), reverse=True)
+    found = (_FILE_NAME.fullmatch(path.name) for path in folder.glob("*.json"))
+    return sorted((int(name[1]) for name in found if name), reverse=True)
+
+
+def _keep_only(folder: Path, iterations: Collection[int]) -> None:
+    """Remove files of other iterations, and what a killed writer left; nothing but our own."""
+    for path in folder.iterdir():
+        name = _FILE_NAME.fullmatch(path.name)
+        if name is not None and (name[2] or int(name[1]) not in iterations):
+            path.unlink()
 
 
 def _collect(module: nn.Module, optimiser: Optimizer) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.phrase import counted
 from bsd import command
 from bsd.errors import EXIT_DONE, EXIT_INTERRUPTED
 from bsd.threads import available_cores, set_threads
@@ -43,8 +44,8 @@ def train(
     """
     set_threads(threads or available_cores())  # before the numerical libraries start
     from benchmark import training
-    from benchmark.trainconfig import TrainConfig
     from benchmark.trainer import resolve
+    from benchmark.training_config import TrainConfig
 
     given = TrainConfig() if config is None else TrainConfig.read(config)
     # Resolved first: only then does `--set model.config.FIELD` have fields to change.
@@ -64,8 +65,8 @@ def _sentence(run: Path, outcome: Outcome, iterations: int) -> str:
             " run the same command to go on"
         )
     if outcome.resumed_from == outcome.iterations:
-        return f"{run}: was finished already after {outcome.iterations} iterations"
-    text = f"{run}: trained, {outcome.iterations} iterations"
+        return f"{run}: was finished already after {counted(outcome.iterations, 'iteration')}"
+    text = f"{run}: trained, {counted(outcome.iterations, 'iteration')}"
     if outcome.resumed_from:
         text += f", the last {outcome.iterations - outcome.resumed_from} of them now"
     if outcome.validation is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from benchmark.cache import CachedSequence, Frames
 from benchmark.loss import by_kind, cosine_lr
 from benchmark.sampler import CropSampler
-from benchmark.trainconfig import TrainConfig
+from benchmark.training_config import TrainConfig
 from bsd.errors import FoundBad, UserMistake
 from models.adaptor import normalise
 from models.errors import ModelMistake
@@ -148,22 +147,6 @@ def seed_torch(seed: int, iteration: int) -> None:
     """Seed torch for an iteration (0: fresh weights), so that no generator's state is saved."""
     sequence = np.random.SeedSequence([seed, iteration], spawn_key=(1,))
     torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
-
-
-def measure_iteration_s(config: TrainConfig, repeats: int = 5) -> float:
-    """Median seconds of an iteration on this machine, on made-up frames; nothing is written."""
-    resolved = resolve(config)
-    side, frames = resolved.data.crop_px, resolved.data.frames
-    noise = np.random.default_rng(0).integers(0, 256, (2, frames, side, side, 3), dtype=np.uint8)
-    sequence = CachedSequence("noise", None, noise[0], noise[1])
-    seconds = []
-    with reproducible():
-        trainer = Trainer(resolved, (sequence,), torch.device("cpu"))
-        for iteration in range(repeats + 1):
-            start = time.perf_counter()
-            trainer.step(iteration + 1)
-            seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds[1:]))  # the first one also loads kernels
 
 
 @contextmanager

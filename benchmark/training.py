@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
+from types import FrameType
 from typing import Any, cast
 
 import torch
 
 from benchmark.cache import CachedSequence, open_split
 from benchmark.checkpoint import ModelCard, save_model
-from benchmark.interruption import Interruption
 from benchmark.result import TrainingSet
 from benchmark.run import Run, Stretch, open_run
-from benchmark.snapshot import restore_snapshot, save_snapshot
-from benchmark.trainconfig import TrainConfig
+from benchmark.snapshot import discard_snapshots, restore_snapshot, save_snapshot
 from benchmark.trainer import Trainer, reproducible, resolve
+from benchmark.training_config import TrainConfig
 from benchmark.validation import Excerpt, ValidationScore, choose_excerpts, validate
 from bsd import command
+from bsd.document import sync_folder
 from bsd.errors import EnvironmentFault, FoundBad, UserMistake, explain_os_error
 from bsd.provenance import environment, toolkit_version
 from bsd.threads import available_cores, set_threads
@@ -117,8 +119,8 @@ def train(
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        float(torch.zeros(1, device=device).sum())  # that it can be named is not enough
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserMistake(f"--device {name}: cannot be used here ({reason}); try cpu") from error
     return device
@@ -138,6 +140,29 @@ def _excerpts(trainer: Trainer, sequences: Sequence[CachedSequence]) -> tuple[Ex
     if not found:
         log.warning("no valid split with sequences long enough: nothing is validated")
     return found
+
+
+class Interruption:
+    """Turns the first Ctrl-C or SIGTERM into a request; a second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
 
 
 @dataclass
@@ -259,8 +284,8 @@ class _Loop:
             note="weights of the last iteration; none were chosen by a score",
         )
         written = save_model(self.run.path, self.trainer.module, card)
-        if self.run.state.exists():
-            rmtree(self.run.state)
+        sync_folder(self.run.path)
+        discard_snapshots(self.run.state)
         return written
 
     def _note_environment(self) -> None:

@@ -11,11 +11,10 @@ import torch
 from torch import nn
 
 from benchmark.cache import CachedSequence, Frames
-from benchmark.trainconfig import ValidationPlan
+from benchmark.protocol import PSNR_CAP_DB
+from benchmark.training_config import ValidationPlan
 from calibration.fidelity import psnr
 from models.adaptor import normalise, quantise
-
-PSNR_CAP_DB = 100.0
 
 
 @dataclass(frozen=True)

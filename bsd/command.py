@@ -67,12 +67,12 @@ def application(help_text: str) -> typer.Typer:
 
 def out() -> Console:
     """Console for what was asked for (standard output)."""
-    return Console(soft_wrap=True, highlight=False)
+    return Console(soft_wrap=True, highlight=False, emoji=False)
 
 
 def err() -> Console:
     """Console for everything beside the answer (standard error)."""
-    return Console(stderr=True, soft_wrap=True, highlight=False)
+    return Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 def print_json(answer: object) -> None:
@@ -91,7 +91,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield _line_progress(title, total)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

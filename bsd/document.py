@@ -126,8 +126,8 @@ def parse_assignment(text: str) -> tuple[str, object]:
         raise UserMistake(f"--set {text}: write it as FIELD=VALUE, e.g. a.b=3")
     try:
         return name, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserMistake(f"--set {text}: the value cannot be read") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserMistake(f"--set {_shortened(text)}: the value cannot be read") from error
 
 
 def first_fault(error: ValidationError) -> str:
@@ -161,11 +161,21 @@ def load_fields(path: Path) -> object:
         raise UserMistake(f"{path}: is a folder, expected a file") from error
     except UnicodeDecodeError as error:
         raise UserMistake(f"{path}: is not a text file") from error
+    if path.suffix == ".json":
+        return parse_json(text, str(path))
     try:
-        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
-        raise UserMistake(f"{path}: not valid {kind}: {' '.join(str(error).split())}") from error
+        return yaml.safe_load(text)
+    # ValueError: a date or a number that Python refuses; RecursionError: nested too deeply.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserMistake(f"{path}: not valid YAML: {_shortened(str(error))}") from error
+
+
+def parse_json(text: str, where: str) -> object:
+    """Raw content of JSON text; `UserMistake` names `where` for whatever cannot be parsed."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserMistake(f"{where}: not valid JSON: {_shortened(str(error))}") from error
 
 
 @contextmanager
@@ -191,12 +201,33 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def sweep_parts(folder: Path) -> list[Path]:
-    """Remove ``.part`` files that a killed writer left below `folder`; return what was removed."""
-    parts = sorted(folder.rglob("*" + PART_SUFFIX))
-    for part in parts:
-        part.unlink(missing_ok=True)
-    return parts
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, not only the files that they stand for.
+
+    `atomic_path` leaves this to whoever removes what the new files could be made again from.
+    """
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def sweep_part(target: Path) -> bool:
+    """Remove the ``.part`` file that a killed writer of `target` left; whether there was one."""
+    try:
+        target.with_name(target.name + PART_SUFFIX).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _shortened(text: str) -> str:
+    """One line, of which the middle is left out where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= 200 else f"{line[:120]} … {line[-60:]}"
 
 
 def _kind(value: object) -> str:

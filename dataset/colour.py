@@ -11,16 +11,13 @@ full size linearly. Whole numbers only: the same on every processor.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dataset.kernel import compiled
+
 Plane = NDArray[np.uint8]
 Row = NDArray[np.int32]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # (Kr, Kb) by the number that a stream states for its matrix; H.273, table 4.
 BT709 = 1
@@ -38,10 +35,6 @@ KNOWN_MATRICES = frozenset(_WEIGHTS)
 _BITS = 18
 _CHROMA_STEPS = 8  # chroma weights are eighths: 3/4 and 1/4 down, 1/2 and 1/2 across
 _HALF = 1 << (_BITS - 1)
-
-
-def _compiled(**options: Any) -> Callable[[_Function], _Function]:
-    return numba.njit(nogil=True, cache=True, error_model="numpy", **options)  # type: ignore[no-any-return]
 
 
 def rgb_from_yuv420(y: Plane, u: Plane, v: Plane, matrix: int, *, full: bool) -> Plane:
@@ -87,7 +80,7 @@ def rgb_from_yuv420(y: Plane, u: Plane, v: Plane, matrix: int, *, full: bool) ->
     return out
 
 
-@_compiled()
+@compiled
 def _convert(
     y: Plane,
     u: Plane,
@@ -120,7 +113,7 @@ def _convert(
             flat[3 * i + 2] = blue[i]
 
 
-@_compiled()
+@compiled
 def _spread(near: Plane, far: Plane, wide: Row) -> None:
     """Eighths of chroma for each column, less its zero (128): 3/4 near and 1/4 far."""
     size = near.size
@@ -135,7 +128,7 @@ def _spread(near: Plane, far: Plane, wide: Row) -> None:
     wide[2 * size - 1] = np.int32(2) * last - zero
 
 
-@_compiled()
+@compiled
 def _mix(
     y: Plane,
     cb: Row,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
+from bsd.document import sync_folder
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_file
 from dataset.description import DESCRIPTION_NAME, Count, DatasetDescription
 from dataset.journal import PairLine, read_pairs
-from dataset.manifest import MANIFEST_NAME, write_manifest
+from dataset.layout import PLAN_NAME, WORK_NAME
+from dataset.manifest import MANIFEST_NAME, Entry, write_manifest
 from dataset.splits import SPLITS, SPLITS_NAME, Split, Splits
-from dataset.writer import PLAN_NAME, WORK_NAME
 
 
 def finish_tree(root: Path, description: DatasetDescription, splits: Splits) -> DatasetDescription:
@@ -46,6 +48,7 @@ def finish_tree(root: Path, description: DatasetDescription, splits: Splits) -> 
     described = _described(description, pairs, root)
     write_manifest(root / MANIFEST_NAME, entries)
     splits.write(root / SPLITS_NAME)
+    _sync_folders(root, entries)
     hashes = {
         "plan_sha256": sha256_file(root / WORK_NAME / PLAN_NAME),
         "manifest_sha256": sha256_file(root / MANIFEST_NAME),
@@ -53,8 +56,16 @@ def finish_tree(root: Path, description: DatasetDescription, splits: Splits) -> 
     }
     described = described.model_copy(update=hashes).sealed()
     described.write(root / DESCRIPTION_NAME)
+    sync_folder(root)
     shutil.rmtree(root / WORK_NAME)
     return described
+
+
+def _sync_folders(root: Path, entries: Sequence[Entry]) -> None:
+    """Wait until the disk has the name of every file: nothing else knows them from here on."""
+    folders = {parent for entry in entries for parent in PurePosixPath(entry.path).parents}
+    for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+        sync_folder(root / folder)
 
 
 def _journaled(root: Path, splits: Splits) -> dict[tuple[Split, str], list[PairLine]]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
 from bsd.document import Document, Part
-from bsd.provenance import sha256_document, toolkit_version
-from dataset.splits import Split
+from bsd.errors import UserMistake
+from bsd.provenance import sha256_document, sha256_file, toolkit_version
+from dataset.manifest import MANIFEST_NAME
+from dataset.splits import SPLITS_NAME, Split
 
 DESCRIPTION_NAME = "dataset.json"
+DatasetName = Annotated[
+    str, Field(max_length=100, pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9_-])?$")
+]
+"""Becomes a part of file names: letters, digits, space and ``._-``, and no path."""
 
 
 class Count(Part):
@@ -25,6 +32,26 @@ class LeftOut(Part):
 
     scene: str
     reason: str
+
+
+class Step(Part):
+    """How far the picture of one sequence moves from one source frame to the next.
+
+    Attributes
+    ----------
+    split, sequence
+        The sequence.
+    step_px
+        The largest of `pairs` pairs of neighbours spread over the frames that are averaged; None
+        where none shows enough texture.
+    pairs
+        How many pairs were looked at.
+    """
+
+    split: Split
+    sequence: str
+    step_px: float | None = Field(ge=0)
+    pairs: int = Field(ge=0)
 
 
 class DatasetDescription(Document):
@@ -48,6 +75,8 @@ class DatasetDescription(Document):
         Version of the toolkit that wrote it.
     frames_left_out
         Scenes of which frames were not used.
+    steps
+        Measured motion of each sequence's source; empty where none was measured.
     plan_sha256, manifest_sha256, splits_sha256
         Of the writer's plan and of the two files beside this one.
     own_sha256
@@ -56,7 +85,7 @@ class DatasetDescription(Document):
 
     format: Literal["bsd-dataset"] = "bsd-dataset"
     format_version: Literal[1] = 1
-    name: str = Field(min_length=1)
+    name: DatasetName
     kind: Literal["synthetic", "capture"]
     rate_hz: float | None = Field(default=None, gt=0)
     width_px: int = Field(default=0, ge=0)
@@ -67,6 +96,7 @@ class DatasetDescription(Document):
     marks: tuple[str, ...] = ()
     toolkit: str = Field(default_factory=toolkit_version)
     frames_left_out: tuple[LeftOut, ...] = ()
+    steps: tuple[Step, ...] = ()
     plan_sha256: str = ""
     manifest_sha256: str = ""
     splits_sha256: str = ""
@@ -82,3 +112,35 @@ class DatasetDescription(Document):
 
     def _own_hash(self) -> str:
         return sha256_document(self.model_copy(update={"own_sha256": ""}))
+
+
+def read_sealed(root: Path) -> DatasetDescription:
+    """The description of a published dataset whose three documents are as they were published.
+
+    Raises
+    ------
+    UserMistake
+        One of them is missing, damaged, or was changed.
+    """
+    way_out = "restore it from a copy, or make the dataset again in another folder"
+    path = root / DESCRIPTION_NAME
+    try:
+        described = DatasetDescription.read(path)
+    except UserMistake as error:
+        raise UserMistake(f"{error}; {way_out}") from error
+    if not described.is_sealed():
+        raise UserMistake(
+            f"{path}: was edited after it was published (own_sha256 differs); {way_out}"
+        )
+    for name, expected in (
+        (MANIFEST_NAME, described.manifest_sha256),
+        (SPLITS_NAME, described.splits_sha256),
+    ):
+        if not (root / name).is_file():
+            raise UserMistake(f"{root / name}: missing; {way_out}")
+        if sha256_file(root / name) != expected:
+            raise UserMistake(
+                f"{root / name}: changed since the dataset was published (python -m dataset.verify"
+                f" {root} says more); {way_out}"
+            )
+    return described

@@ -1,14 +1,17 @@
-"""A folder of frames as a source: PNG, JPEG or TIFF files in the order of their names."""
+"""A folder of frames as a source: PNG, JPEG or TIFF files in the order of their names.
+
+Numbers in names count by their value. Names with one running number must have no gap in it, since
+frames are taken as even steps in time; other names are taken in their sorted order as they are.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,12 +21,14 @@ from pydantic import Field
 from bsd.document import Document
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_bytes
+from dataset.image import JPEG_START, MOST_PIXELS, PNG_SIGNATURE, decode_image, size_text
+from dataset.order import first_gap, natural
 
 Frame = NDArray[np.uint8]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 SIDECAR = "source.json"
-_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER_BYTES = 33
 
 
 class FolderSource(Document):
@@ -51,10 +56,11 @@ class FrameFolder:
         self.name = path.resolve().name
         self.threads = 1
         self._files = sorted(
-            (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES), key=_natural
+            (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES), key=natural
         )
         if not self._files:
             raise UserMistake(f"{path}: no PNG, JPEG or TIFF frames in this folder")
+        _check_numbers(path, self._files)
         sidecar = path / SIDECAR
         stated = FolderSource.read(sidecar) if sidecar.exists() else None
         rate_hz = rate_hz if rate_hz is not None else (stated.rate_hz if stated else None)
@@ -82,7 +88,7 @@ class FrameFolder:
                 shape = found
             elif found != shape:
                 raise UserMistake(
-                    f"{file}: {_size(found)}, but {self._files[0].name} is {_size(shape)};"
+                    f"{file}: {size_text(found)}, but {self._files[0].name} is {size_text(shape)};"
                     " a folder holds frames of one size"
                 )
         assert shape is not None  # noqa: S101  # there is at least one file
@@ -96,10 +102,10 @@ class FrameFolder:
             if wanted is None or wanted(number):
                 yield self._read(number)
 
-    def pairs(self, first: int, count: int, samples: int) -> Iterator[tuple[Frame, Frame]]:
-        """Up to `samples` pairs of neighbours among `count` frames from `first` on."""
-        for number in spread(first, count, samples):
-            yield self._read(number), self._read(number + 1)
+    def pairs(self, places: Sequence[int]) -> Iterator[tuple[Frame, Frame]]:
+        """Frames `place` and `place + 1` for each of the places, which rise."""
+        for place in places:
+            yield self._read(place), self._read(place + 1)
 
     def _read(self, number: int) -> Frame:
         file = self._files[number]
@@ -109,46 +115,45 @@ class FrameFolder:
         return frame
 
 
-def spread(first: int, count: int, samples: int) -> list[int]:
-    """First numbers of up to `samples` pairs, evenly spread over `count` frames from `first`."""
-    places = count - 1
-    if places < 1:
-        return []
-    samples = min(samples, places)
-    return [first + (2 * k + 1) * places // (2 * samples) for k in range(samples)]
-
-
-def _natural(file: Path) -> list[Any]:
-    """Sort key: numbers by value, so that frame 10 follows frame 9."""
-    return [
-        (1, int(word), "") if word.isdigit() else (0, 0, word)
-        for word in re.split(r"([0-9]+)", file.name)
-    ]
+def _check_numbers(folder: Path, files: list[Path]) -> None:
+    gap = first_gap(files)
+    if gap is None:
+        return
+    between = f"between '{gap.before.name}' and '{gap.after.name}'"
+    if gap.missing < 0:
+        raise UserMistake(f"{folder}: two frames have one number, {between}; remove one")
+    last = gap.first_missing + gap.missing - 1
+    lacking = f"frame {last}" if gap.missing == 1 else f"frames {gap.first_missing} to {last}"
+    raise UserMistake(
+        f"{folder}: {lacking} missing {between}; blur needs even steps: restore what is missing,"
+        " or give an unbroken run in a folder of its own (numbered without gaps if none is missing)"
+    )
 
 
 def _png_shape(content: bytes, file: Path) -> tuple[int, int] | None:
     """Size from the header of a whole 8-bit PNG; None where only decoding can tell."""
-    if not content.startswith(_PNG_START):
+    if not content.startswith(PNG_SIGNATURE):
         return None
-    if not _is_whole(content):
+    if len(content) < _PNG_HEADER_BYTES or not _is_whole(content):
         raise UserMistake(f"{file}: the end of the file is missing; replace it")
     width, height, bits = struct.unpack_from(">IIB", content, 16)
-    return (height, width) if bits == 8 else None
+    plausible = bits == 8 and 0 < width * height <= MOST_PIXELS
+    return (height, width) if plausible else None
 
 
 def _is_whole(content: bytes) -> bool:
     """Whether a PNG or JPEG has its end; the decoder would fill in grey without a word."""
-    if content.startswith(_PNG_START):
+    if content.startswith(PNG_SIGNATURE):
         return b"IEND" in content[-64:]
-    if content.startswith(b"\xff\xd8"):
+    if content.startswith(JPEG_START):
         return b"\xff\xd9" in content[len(content) // 2 :]
     return True
 
 
 def _decode(content: bytes, file: Path) -> Frame:
     """One image as uint8 (H, W, 3) RGB; grey becomes three equal channels."""
-    data = np.frombuffer(content, dtype=np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if _is_whole(content) and data.size else None
+    whole = _is_whole(content)
+    image = decode_image(content, cv2.IMREAD_UNCHANGED, str(file)) if whole else None
     if image is None:
         raise UserMistake(f"{file}: cannot be read as an image; it is damaged, replace it")
     if image.dtype != np.uint8:
@@ -163,7 +168,3 @@ def _decode(content: bytes, file: Path) -> Frame:
     else:
         raise UserMistake(f"{file}: has transparency; save the frames as plain RGB")
     return np.ascontiguousarray(image, dtype=np.uint8)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}×{shape[0]}"

@@ -7,6 +7,7 @@ frame after another, in seconds. See gopro/gpmf-parser, README, "GPMF deep dive"
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 _HEADER = struct.Struct(">4sBBH")
 _NESTED = 0
 _FLOAT = ord("f")
+_FLOAT_BYTES = 4
 _FIRST_KEY = b"DEVC"
+_DEEPEST = 16  # cameras nest three levels
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,11 @@ def is_gpmf(packet: bytes) -> bool:
     return packet[:4] == _FIRST_KEY
 
 
-def records(packet: bytes) -> Iterator[Record]:
+def records(packet: bytes, depth: int = 0) -> Iterator[Record]:
     """Leaves of a packet in order, nested ones included.
 
-    A record that reaches beyond its packet ends the walk: cameras cut the last packet short.
+    A record that reaches beyond its packet ends the walk: cameras cut the last packet short. So
+    does one that is nested more deeply than any camera does.
     """
     place = 0
     while place + _HEADER.size <= len(packet):
@@ -46,16 +50,19 @@ def records(packet: bytes) -> Iterator[Record]:
             return
         content = packet[place : place + length]
         if kind == _NESTED:
-            yield from records(content)
+            if depth < _DEEPEST:
+                yield from records(content, depth + 1)
         else:
             yield Record(key, kind, item_bytes, content)
         place += -(-length // 4) * 4
 
 
 def shutters_us(packet: bytes) -> tuple[float, ...]:
-    """Exposures of a packet's frames in µs; empty where it holds none."""
+    """Exposures of a packet's frames in µs; empty where it holds none, or none that can be."""
     found: list[float] = []
     for record in records(packet):
-        if record.key == b"SHUT" and record.kind == _FLOAT:
-            found += [1e6 * seconds for (seconds,) in struct.iter_unpack(">f", record.content)]
+        if (record.key, record.kind, record.item_bytes) == (b"SHUT", _FLOAT, _FLOAT_BYTES):
+            times_us = [1e6 * seconds for (seconds,) in struct.iter_unpack(">f", record.content)]
+            if all(0 <= time_us < math.inf for time_us in times_us):
+                found += times_us
     return tuple(found)

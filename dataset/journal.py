@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bsd.document import Part
-from bsd.errors import UserMistake
+from dataset.lock import lock_file
 from dataset.manifest import Entry
-
-_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}  # some network file systems
 
 
 class PairLine(Part):
@@ -50,7 +46,7 @@ class Journal:
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            self._lock()
+            lock_file(self._file, path)
             self.pairs, self._ends = _parse(path.read_bytes())
             self.cut(len(self.pairs))
         except BaseException:
@@ -84,17 +80,6 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserMistake(
-                f"{self.path}: another run writes this dataset now; wait for it or stop it"
-            ) from error
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
 
 
 def _parse(content: bytes) -> tuple[list[PairLine], list[int]]:

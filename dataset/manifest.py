@@ -97,7 +97,8 @@ class Entry(Part):
     @classmethod
     def _inside(cls, path: str) -> str:
         pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or str(pure) != path or "\\" in path:
+        strange = "\\" in path or "\0" in path
+        if pure.is_absolute() or ".." in pure.parts or str(pure) != path or strange:
             raise ValueError("must be a plain path inside the dataset")
         return path
 
@@ -124,14 +125,15 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
         No such file, another format, or a line that is damaged; the line is named.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: a name may hold U+2028, which is a line's end to it but not to JSON.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except FileNotFoundError as error:
         raise UserMistake(f"{path}: no such file") from error
     except UnicodeDecodeError as error:
         raise UserMistake(f"{path}: damaged, not a text file; restore it") from error
     try:
-        _Header.from_fields(json.loads(lines[0] if lines else ""), str(path))
-    except json.JSONDecodeError as error:
+        _Header.from_fields(json.loads(lines[0]), str(path))
+    except (ValueError, RecursionError) as error:
         raise UserMistake(f"{path}: line 1 is not a manifest's header; restore the file") from error
     entries = tuple(
         _entry(line, f"{path}: line {number}") for number, line in enumerate(lines[1:], 2)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -23,7 +24,9 @@ Frame = NDArray[np.uint8]
 PERCENTILE = 98.0
 """Of the motion over textured pixels: near the largest, not led by a few wrong vectors."""
 
-_LONGEST_SIDE_PX = 640
+_LONGEST_SIDE_PX, _ROUGH_SIDE_PX = 640, 320
+_MEASURED = 4
+_FINE, _ROUGH = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST
 _LEAST_TEXTURE = 1e-5
 _LEAST_SHARE = 0.002
 _SMALLEST_SIDE_PX = 32
@@ -32,6 +35,9 @@ _SMALLEST_SIDE_PX = 32
 def largest_step_px(pairs: Iterable[tuple[Frame, Frame]], threads: int = 1) -> float | None:
     """The largest `step_px` of several pairs; None where none of them can be measured.
 
+    Where there are many, all are looked at roughly, for a fifteenth of the time, and the four
+    that move most are measured. Memory holds small grey copies only.
+
     Parameters
     ----------
     pairs
@@ -39,8 +45,13 @@ def largest_step_px(pairs: Iterable[tuple[Frame, Frame]], threads: int = 1) -> f
     threads
         Pairs that are measured at a time; the result does not depend on it.
     """
+    reduced = [pair for frames in pairs if (pair := _reduced(*frames)) is not None]
     with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
-        steps = pool.map(lambda pair: _step_px(*pair), pairs)
+        if len(reduced) > _MEASURED:
+            rough = list(pool.map(lambda pair: _step_px(pair.smaller(), _ROUGH) or 0.0, reduced))
+            order = sorted(range(len(reduced)), key=lambda k: (-rough[k], k))
+            reduced = [reduced[k] for k in order[:_MEASURED]]
+        steps = pool.map(_step_px, reduced)
         return max((step for step in steps if step is not None), default=None)
 
 
@@ -58,17 +69,47 @@ def step_px(before: Frame, after: Frame) -> float | None:
         98th percentile of the motion over textured pixels, in px of the frames as given; None
         where there is next to no texture or the frames are smaller than 32 px.
     """
+    pair = _reduced(before, after)
     with _one_thread_each():
-        return _step_px(before, after)
+        return None if pair is None else _step_px(pair)
 
 
-def _step_px(before: Frame, after: Frame) -> float | None:
+@dataclass(frozen=True)
+class _GreyPair:
+    """Two neighbouring frames as uint8 (h, w) grey, `scale` times their size."""
+
+    before: Frame
+    after: Frame
+    scale: float
+
+    def smaller(self) -> _GreyPair:
+        factor = min(1.0, _ROUGH_SIDE_PX / max(self.before.shape))
+        before, after = (_resized(grey, factor) for grey in (self.before, self.after))
+        return _GreyPair(before, after, self.scale * factor)
+
+
+def _reduced(before: Frame, after: Frame) -> _GreyPair | None:
     rows, columns = before.shape[:2]
     scale = min(1.0, _LONGEST_SIDE_PX / max(rows, columns))
     if min(rows, columns) * scale < _SMALLEST_SIDE_PX:
         return None
-    first, second = _grey(before, scale), _grey(after, scale)
-    flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    first, second = (
+        _resized(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8), scale)
+        for frame in (before, after)
+    )
+    return _GreyPair(first, second, scale)
+
+
+def _resized(grey: Frame, factor: float) -> Frame:
+    if factor == 1:
+        return grey
+    small = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8)
+
+
+def _step_px(pair: _GreyPair, preset: int = _FINE) -> float | None:
+    first, second = pair.before, pair.after
+    flow: Any = cv2.DISOpticalFlow.create(preset)
     forth = np.asarray(flow.calc(first, second, None), dtype=np.float32)
     back = np.asarray(flow.calc(second, first, None), dtype=np.float32)
     textured = _textured(first)
@@ -79,7 +120,7 @@ def _step_px(before: Frame, after: Frame) -> float | None:
     # Motion beyond the flow's reach agrees nowhere; what it says is then still the best guess.
     kept = agreed if np.count_nonzero(agreed) >= least else textured
     lengths = np.hypot(forth[..., 0], forth[..., 1])[kept]
-    return float(np.percentile(lengths, PERCENTILE) / scale)
+    return float(np.percentile(lengths, PERCENTILE) / pair.scale)
 
 
 @contextmanager
@@ -91,13 +132,6 @@ def _one_thread_each() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(threads)
-
-
-def _grey(frame: Frame, scale: float) -> NDArray[np.uint8]:
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(grey, dtype=np.uint8)
 
 
 def _textured(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,8 @@ from av.video.stream import VideoStream
 from bsd.errors import UserMistake
 from dataset import gpmf
 
-_SHUTTER_TAG = re.compile(r"bsd shutter_us=([0-9.eE+-]+)")
+_SHUTTER_TAG = re.compile(r"bsd shutter_us=([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)(?![0-9.eE+-])")
 _TIMES_TOLERANCE = Fraction(2, 100)
-_RATE_TOLERANCE = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,8 @@ def _tagged_shutter(container: InputContainer, stream: VideoStream) -> list[floa
     for metadata in (stream.metadata, container.metadata):
         for key, text in metadata.items():
             if key.lower() == "comment" and (found := _SHUTTER_TAG.search(text)):
-                return [float(found.group(1))]
+                value_us = float(found.group(1))
+                return [value_us] if math.isfinite(value_us) else []
     return []
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 __all__ = ["OFFSETS", "Block", "Pairing", "Thumbnail", "judge", "swapped_frames", "thumbnail"]
 
 OFFSETS = (-2, -1, 0, 1, 2)
-Verdict = Literal["ok", "shifted", "swapped-roles", "unrelated", "undetermined"]
+Verdict = Literal["ok", "identical", "shifted", "swapped-roles", "unrelated", "undetermined"]
 Values = NDArray[np.float64]
 
 _MATCH_WIDTH_PX, _DETAIL_WIDTH_PX = 160, 320
@@ -72,7 +72,8 @@ class Pairing:
     ----------
     verdict
         ``ok``; ``shifted``: Blur[t] shows Sharp[t + offset]; ``swapped-roles``: the Blur folder is
-        the sharper one; ``unrelated``: other pictures altogether; ``undetermined``.
+        the sharper one; ``unrelated``: other pictures altogether; ``identical``: most blurry
+        frames are copies of their sharp ones; ``undetermined``.
     offset
         The offset of the least error, where one beats its rivals.
     gain, agreement
@@ -123,6 +124,7 @@ class _Evidence:
     differ: bool  # blurry and sharp are not the same flat picture
     detail_ratio: float
     sharper: float  # share of frames where Blur has more detail
+    equal: int  # pairs without any difference
     frames: int
 
 
@@ -158,7 +160,7 @@ def _normalised(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(centred * scale, np.float32)
 
 
-def judge(blocks: Iterable[Block]) -> Pairing:
+def judge(blocks: Iterable[Block], may_be_equal: bool = False) -> Pairing:
     """Say whether a sequence's pairs belong together.
 
     Parameters
@@ -166,6 +168,8 @@ def judge(blocks: Iterable[Block]) -> Pairing:
     blocks
         Runs of consecutive pairs of one sequence, at least one; each should hold at least 5
         pairs. They are looked at one after the other, so a generator bounds the memory.
+    may_be_equal
+        Blurry frames may be their sharp ones: they were made from a single frame.
 
     Returns
     -------
@@ -173,7 +177,7 @@ def judge(blocks: Iterable[Block]) -> Pairing:
         With the numbers behind the verdict.
     """
     evidence = _evidence(blocks)
-    verdict, text = _verdict(evidence)
+    verdict, text = _verdict(evidence, may_be_equal)
     duel = evidence.duel
     return Pairing(
         verdict=verdict,
@@ -203,12 +207,16 @@ def _evidence(blocks: Iterable[Block]) -> _Evidence:
         differ=bool(np.nanmax(errors) > _STILL),
         detail_ratio=float(np.median(details)),
         sharper=float(np.mean(np.array(details) > 1)),
+        equal=int(np.count_nonzero(errors[:, OFFSETS.index(0)] == 0)),
         frames=len(details),
     )
 
 
-def _verdict(evidence: _Evidence) -> tuple[Verdict, str]:
+def _verdict(evidence: _Evidence, may_be_equal: bool) -> tuple[Verdict, str]:
     duel, motion = evidence.duel, evidence.drifts[0]
+    if motion > _STILL and evidence.equal > evidence.frames / 2 and not may_be_equal:
+        text = f"Blur is a copy of Sharp in {evidence.equal} of {evidence.frames} frames: no blur"
+        return "identical", text
     steady = motion / 2 <= 1 - _STEADY_CORRELATION
     if evidence.correlation <= _UNRELATED_CORRELATION and steady and evidence.differ:
         text = f"blurry and sharp show different pictures (correlation {evidence.correlation:.2f})"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsd.errors import EnvironmentFault, UserMistake
+from dataset.image import decode_image
 
 Codes = NDArray[np.uint8]
 
@@ -40,15 +41,15 @@ def read_picture(path: Path) -> Codes:
     Raises
     ------
     UserMistake
-        No such file, or not a picture that OpenCV reads.
+        No such file, not a picture that OpenCV reads, or one that is too large.
     """
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise UserMistake(f"{path}: no such file") from error
     except IsADirectoryError as error:
         raise UserMistake(f"{path}: is a folder, expected a picture file") from error
-    decoded = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    decoded = decode_image(content, cv2.IMREAD_COLOR, str(path))
     if decoded is None:
         raise UserMistake(f"{path}: is not a picture that can be read; use PNG, JPEG or TIFF")
     return np.ascontiguousarray(decoded[..., ::-1], np.uint8)

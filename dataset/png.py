@@ -11,21 +11,21 @@ import struct
 from pathlib import Path
 
 import cv2
-import numba
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
 from bsd.errors import UserMistake
+from dataset.image import PNG_SIGNATURE, decode_image
+from dataset.kernel import compiled
 
 _WAY_OUT = "restore the file from its source"
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BAND_ROWS = 64  # filtered rows stay in the processor's cache until they are compressed
 _HEADER_BYTES = 33  # signature and IHDR chunk
 _LEVEL = 1  # of 0 to 3: levels 2 and 3 cost up to twice the time for 1 % of the size
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+@compiled
 def _filter_rows(
     rows: NDArray[np.uint8], first: int, lines: NDArray[np.uint8], channels: int
 ) -> None:
@@ -92,7 +92,7 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
     rows = np.ascontiguousarray(image).reshape(height, width * channels)
     header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
     pixels = _chunk(b"IDAT", _compressed(rows, channels))
-    return b"".join([_SIGNATURE, _chunk(b"IHDR", header), pixels, _chunk(b"IEND", b"")])
+    return b"".join([PNG_SIGNATURE, _chunk(b"IHDR", header), pixels, _chunk(b"IEND", b"")])
 
 
 def png_shape(content: bytes, where: str) -> tuple[int, int, int]:
@@ -103,9 +103,9 @@ def png_shape(content: bytes, where: str) -> tuple[int, int, int]:
     UserMistake
         Not the start of a PNG of 8 bits per sample.
     """
-    if len(content) < _HEADER_BYTES and _SIGNATURE.startswith(content[: len(_SIGNATURE)]):
+    if len(content) < _HEADER_BYTES and PNG_SIGNATURE.startswith(content[: len(PNG_SIGNATURE)]):
         raise TruncatedPng(f"{where}: the PNG ends at {len(content)} bytes; {_WAY_OUT}")
-    if not content.startswith(_SIGNATURE) or content[12:16] != b"IHDR":
+    if not content.startswith(PNG_SIGNATURE) or content[12:16] != b"IHDR":
         raise UserMistake(f"{where}: not a PNG file")
     width, height, depth, colour = struct.unpack(">IIBB", content[16:26])
     if depth > 8:
@@ -130,12 +130,12 @@ def decode_png(content: bytes, where: str) -> NDArray[np.uint8]:
     Raises
     ------
     UserMistake
-        Not a PNG of 8 bits, truncated or damaged.
+        Not a PNG of 8 bits, truncated, damaged, or larger than `dataset.image.MOST_PIXELS`.
     """
     png_shape(content, where)
     _check_chunks(content, where)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    image = decode_image(content, flags, where)
     if image is None:
         raise UserMistake(f"{where}: the PNG's pixels are damaged; {_WAY_OUT}")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
@@ -149,7 +149,7 @@ def read_png(path: Path) -> NDArray[np.uint8]:
 def _check_chunks(content: bytes, where: str) -> None:
     # OpenCV's decoder is not asked: some versions fill what is missing and say nothing.
     view = memoryview(content)
-    start = len(_SIGNATURE)
+    start = len(PNG_SIGNATURE)
     kind = b""
     while kind != b"IEND":
         end = start + 12

@@ -20,6 +20,11 @@ from bsd.document import Document, Part
 from bsd.errors import UserMistake
 from dataset.sums import MOST_FRAMES, SumTable, code_value_table, response_table
 
+RecipeName = Annotated[
+    str, Field(max_length=40, pattern="^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?$")
+]
+"""Two of them make the default name of a dataset (see `dataset.description.DatasetName`)."""
+
 
 class SourceRate(Part):
     """What a source must be.
@@ -193,8 +198,8 @@ class Recipe(Document):
 
     format: Literal["bsd-recipe"] = "bsd-recipe"
     format_version: int = 1
-    name: str
-    variant: str
+    name: RecipeName
+    variant: RecipeName
     about: str
     source: SourceRate
     window: WindowRule

@@ -19,10 +19,11 @@ import typer
 from numpy.typing import NDArray
 
 from bsd import command
-from bsd.document import atomic_path, sweep_parts
+from bsd.document import atomic_path, sweep_part
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_file, toolkit_version
 from dataset.scene import PictureIdentity, SceneConfig, Truth, VideoIdentity, summarise
+from dataset.truthfile import refuse_foreign, truth_path
 
 if TYPE_CHECKING:
     from dataset.stage import Stage
@@ -41,11 +42,6 @@ class Job:
     picture: Codes
     object_picture: Codes | None
     out: Path
-
-
-def truth_path(video: Path) -> Path:
-    """Where the truth of a rendered clip lies: NAME.truth.json beside NAME.mkv."""
-    return video.with_suffix(".truth.json")
 
 
 def render_frames(
@@ -89,32 +85,41 @@ def render_scene(
         As for `render_frames`.
     out
         The video, ending in ``.mkv``. A complete one of the same scene, pictures and toolkit is
-        kept; another one is replaced.
+        kept; another one that was rendered here is replaced, and nothing else is.
     stop
         When set by another thread, rendering ends and leaves nothing behind.
 
     Returns
     -------
     Truth
-        Also written to `truth_path(out)`, after the video.
+        Also written to `truth_path(out)`, just before the video takes its name.
 
     Raises
     ------
     UserMistake
-        `out` does not end in ``.mkv``; a picture does not fit; the blur target cannot be met.
+        `out` does not end in ``.mkv`` or holds something else; a picture does not fit; the blur
+        target cannot be met.
     """
     from dataset.stage import Stage
 
     if out.suffix != ".mkv":
         raise UserMistake(f"{out}: rendered clips are Matroska files; name it {out.stem}.mkv")
-    if (kept := _finished(config, picture, object_picture, out)) is not None:
-        return kept
-    truth_path(out).unlink(missing_ok=True)
+    stands = refuse_foreign(out)
+    if stands is not None and _is_wanted(stands, config, picture, object_picture):
+        return stands
     stage = Stage(config, picture, object_picture)
     frames = (stage.frame(index) for index in range(config.frames))
-    _write_video(out, frames, config, stop or threading.Event())
-    truth = _truth(stage, picture, object_picture, out)
-    truth.write(truth_path(out))
+    with atomic_path(out) as part:
+        _write_video(part, frames, config, stop or threading.Event())
+        truth = _truth(
+            stage,
+            picture,
+            object_picture,
+            VideoIdentity(name=out.name, sha256=sha256_file(part), bytes=part.stat().st_size),
+        )
+        # A kill between any two steps leaves a whole clip with its truth, or a truth alone.
+        out.unlink(missing_ok=True)
+        truth.write(truth_path(out))
     return truth
 
 
@@ -142,19 +147,16 @@ class _Stopped(Exception):
 
 
 def _write_video(
-    out: Path, frames: Iterator[Codes], config: SceneConfig, stop: threading.Event
+    path: Path, frames: Iterator[Codes], config: SceneConfig, stop: threading.Event
 ) -> None:
     import av
 
-    with (
-        atomic_path(out) as part,
-        av.open(
-            str(part),
-            "w",
-            format="matroska",
-            options={"fflags": "+bitexact"},  # no random ids, dates or versions
-        ) as container,
-    ):
+    with av.open(
+        str(path),
+        "w",
+        format="matroska",
+        options={"fflags": "+bitexact"},  # no random ids, dates or versions
+    ) as container:
         container.metadata["comment"] = f"bsd shutter_us={config.shutter_us}"
         stream: Any = container.add_stream("ffv1", rate=config.rate_hz)
         stream.width, stream.height = config.width_px, config.height_px
@@ -171,26 +173,18 @@ def _write_video(
         container.mux(stream.encode())
 
 
-def _finished(
-    config: SceneConfig, picture: Codes, object_picture: Codes | None, out: Path
-) -> Truth | None:
-    """The truth of `out` where it is complete and what is asked for now."""
+def _is_wanted(
+    truth: Truth, config: SceneConfig, picture: Codes, object_picture: Codes | None
+) -> bool:
+    """Whether a clip that stands is what is asked for now."""
     from dataset.stage import identity_of
 
-    if not (out.is_file() and truth_path(out).is_file()):
-        return None
-    try:
-        truth = Truth.read(truth_path(out))
-    except UserMistake:  # damaged or of another version: it is rendered again
-        return None
-    same = (
+    return (
         truth.config == config
         and truth.toolkit == toolkit_version()
         and truth.picture == identity_of(picture)
         and truth.object_picture == _identity(object_picture)
-        and truth.video.bytes == out.stat().st_size
     )
-    return truth if same and truth.video.sha256 == sha256_file(out) else None
 
 
 def _identity(picture: Codes | None) -> PictureIdentity | None:
@@ -199,7 +193,9 @@ def _identity(picture: Codes | None) -> PictureIdentity | None:
     return None if picture is None else identity_of(picture)
 
 
-def _truth(stage: Stage, picture: Codes, object_picture: Codes | None, out: Path) -> Truth:
+def _truth(
+    stage: Stage, picture: Codes, object_picture: Codes | None, video: VideoIdentity
+) -> Truth:
     from dataset.stage import as_rows, identity_of
 
     config, motion, times = stage.config, stage.motion, stage.times_s
@@ -207,7 +203,7 @@ def _truth(stage: Stage, picture: Codes, object_picture: Codes | None, out: Path
     layer = stage.matte is not None
     return Truth(
         toolkit=toolkit_version(),
-        video=VideoIdentity(name=out.name, sha256=sha256_file(out), bytes=out.stat().st_size),
+        video=video,
         picture=identity_of(picture),
         object_picture=_identity(object_picture),
         config=config,
@@ -261,8 +257,11 @@ def main(
     if number < 1 or workers < 1:
         raise UserMistake("--scenes and --workers must be at least 1")
     out.mkdir(parents=True, exist_ok=True)
-    sweep_parts(out)
     jobs = [_job(base, pictures, index, out) for index in range(number)]
+    for job in jobs:
+        refuse_foreign(job.out)
+        for target in (job.out, truth_path(job.out)):
+            sweep_part(target)
     set_threads(1)
     rows = []
     with command.progress("rendering scenes", number) as advance:
@@ -275,7 +274,8 @@ def main(
         return
     for row in rows:
         blur = f"{row['blur_median_px']} px" if row["blur_median_px"] is not None else "–"
-        command.out().print(f"{out / row['video']}: {row['frames']} frames, median blur {blur}")
+        text = f"{out / row['video']}: {row['frames']} frames, median blur {blur}"
+        command.out().print(text, markup=False, emoji=False)
 
 
 def _job(base: SceneConfig, pictures: list[Codes], index: int, out: Path) -> Job:

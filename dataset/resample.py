@@ -11,14 +11,14 @@ steps of 1/32 px.)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import cast
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
+
+from dataset.kernel import compiled
 
 OVERSAMPLING = 2
 """Grid samples per view pixel along each axis."""
@@ -32,11 +32,6 @@ _PIXEL = np.array([1, 12, 22, 12, 1]) / 48  # a cubic B-spline integrated over t
 Float32 = NDArray[np.float32]
 Array = NDArray[np.float64]
 Codes = NDArray[np.uint8]
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def _compiled(function: _Function) -> _Function:
-    return cast(_Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def to_linear(codes: Codes, exponent: float) -> Float32:
@@ -144,7 +139,7 @@ def expose(grid: Float32, optics_sigma_px: float) -> Float32:
     return cast(Float32, exposed)
 
 
-@_compiled
+@compiled
 def sample(coefficients: Float32, view_to_grid: Array, out: Float32) -> None:
     """Evaluate a cubic B-spline at affine positions.
 
@@ -183,7 +178,7 @@ def sample(coefficients: Float32, view_to_grid: Array, out: Float32) -> None:
             out[row, column, 3] = alpha
 
 
-@_compiled
+@compiled
 def _weights(t: np.float32) -> tuple[np.float32, np.float32, np.float32, np.float32]:
     sixth, one = np.float32(1.0 / 6.0), np.float32(1.0)
     s = one - t
@@ -192,7 +187,7 @@ def _weights(t: np.float32) -> tuple[np.float32, np.float32, np.float32, np.floa
     return first, second, one - first - second - last, last
 
 
-@_compiled
+@compiled
 def lay_over(front: Float32, back: Float32, top: int, left: int) -> None:
     """Composite a premultiplied RGBA patch over a part of `back`, in place, in linear light."""
     for row in range(front.shape[0]):
@@ -204,7 +199,7 @@ def lay_over(front: Float32, back: Float32, top: int, left: int) -> None:
                 )
 
 
-@_compiled
+@compiled
 def _encode(linear: Float32, levels: Array, first: Codes, codes: Codes) -> None:
     for row in range(codes.shape[0]):
         for column in range(codes.shape[1]):

@@ -62,7 +62,8 @@ class SceneConfig(Document):
         Over each window of `exposure_us` the view's content travels a blur length (mean of nine
         points of the view). The camera's path is scaled by a seeded factor so that none of these
         lengths exceeds the upper bound, their median is at least the lower one, and so are nine
-        in ten of them wherever the path allows both. None leaves the amplitudes as they are.
+        in ten of them wherever the path allows both. None leaves the amplitudes as they are. The
+        default window is 14 periods of 960 Hz, over which the recipe ``rendered`` averages.
     border
         What to do where the picture cannot cover the view: refuse, or mirror its border.
     enlarge_limit
@@ -78,7 +79,7 @@ class SceneConfig(Document):
     width_px: int = Field(default=320, ge=16, le=8192)
     height_px: int = Field(default=192, ge=16, le=8192)
     shutter_us: float = Field(default=0.0, ge=0)
-    exposure_us: float = Field(default=16_000.0, gt=0)
+    exposure_us: float = Field(default=14_583.333, gt=0)
     target_blur_px: tuple[float, float] | None = (4.0, 16.0)
     camera: CameraMotion = CameraMotion()
     layer: ObjectLayer | None = ObjectLayer()

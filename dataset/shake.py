@@ -64,11 +64,6 @@ class Waveform:
         """Value at each time, in the unit of the amplitudes; the shape of `time_s`."""
         return self._sum(np.sin(self._angle(time_s)), self.amplitude)
 
-    def speed_at(self, time_s: ArrayLike) -> Array:
-        """First derivative at each time, in the unit of the amplitudes per second."""
-        speed = 2 * math.pi * self.frequency_hz * self.amplitude
-        return self._sum(np.cos(self._angle(time_s)), speed)
-
     def scaled(self, factor: float) -> Waveform:
         """The same course with every amplitude multiplied by `factor`."""
         return Waveform(self.frequency_hz, self.amplitude * factor, self.phase)

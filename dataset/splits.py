@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, Self, get_args
@@ -107,7 +108,8 @@ def _check_request(
     names = Counter(scene for scene, _count in scenes)
     if twice := [name for name, count in names.items() if count > 1]:
         raise UserMistake(f"scene '{twice[0]}': named twice; give each recording its own name")
-    if len(ratio) != len(SPLITS) or min(ratio) < 0 or sum(ratio) <= 0:
+    usable = all(0 <= share < math.inf for share in ratio) and 0 < sum(ratio) < math.inf
+    if len(ratio) != len(SPLITS) or not usable:
         raise UserMistake(f"split ratio {ratio}: give three shares of at least 0, one above 0")
     for scene, split in chosen.items():
         if scene not in names:

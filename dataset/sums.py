@@ -11,18 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from bsd.errors import UserMistake
+from dataset.kernel import compiled
 
 Codes = NDArray[np.uint8]
 Sums = NDArray[np.uint32]
 Response = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 GROUP_FRAMES = 8
 """Frames that `sum_part` takes at a time."""
@@ -36,11 +34,6 @@ TILE = 4096
 _CODES = 256
 _SHIFT = 16
 _LARGEST_SUM = 2**32 - 2
-
-
-def _compiled(**options: Any) -> Callable[[_Function], _Function]:
-    # NumPy's division has no zero check, and the check would keep loops from being vectorised.
-    return numba.njit(nogil=True, cache=True, error_model="numpy", **options)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -159,7 +152,7 @@ def quantise(sums: NDArray[np.uint32], table: SumTable) -> NDArray[np.uint8]:
     return out.reshape(sums.shape)
 
 
-@_compiled()
+@compiled
 def sum_part(
     group: tuple[Codes, ...],
     count: int,
@@ -198,7 +191,7 @@ def sum_part(
             _quantise(tile, factor, thresholds, first_code, out[low:high])
 
 
-@_compiled()
+@compiled
 def _add_codes(a: Codes, b: Codes, c: Codes, d: Codes, count: int, sums: Sums) -> None:
     """Add one to four frames' codes; every loop becomes vector instructions."""
     if count >= 4:
@@ -215,7 +208,7 @@ def _add_codes(a: Codes, b: Codes, c: Codes, d: Codes, count: int, sums: Sums) -
             sums[i] += c[i]
 
 
-@_compiled()
+@compiled
 def _add_light(
     a: Codes, b: Codes, c: Codes, d: Codes, count: int, linear: Sums, sums: Sums
 ) -> None:
@@ -234,7 +227,7 @@ def _add_light(
             sums[i] += linear[a[i]]
 
 
-@_compiled()
+@compiled
 def _quantise(
     sums: Sums, factor: np.uint32, thresholds: Sums, first_code: Codes, out: Codes
 ) -> None:

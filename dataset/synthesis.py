@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
-import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from bsd import command
-from bsd.document import Part
+from bsd.document import Part, first_fault
 from bsd.errors import FoundBad, UserMistake
 from bsd.provenance import sha256_document, toolkit_version
 from bsd.threads import available_cores
-from dataset.blur import Window, blur_windows
-from dataset.description import DESCRIPTION_NAME, DatasetDescription
-from dataset.executor import Advance, ahead, run_jobs
-from dataset.folder import Frame
-from dataset.manifest import SyntheticSource
-from dataset.probe import Cut, Probe, ProbeRequest, probe
+from dataset.description import DESCRIPTION_NAME, DatasetDescription, DatasetName, Step
+from dataset.executor import run_jobs
+from dataset.image import size_text
+from dataset.probe import Probe, ProbeRequest, probe
 from dataset.recipe import Recipe
-from dataset.splits import Split, Splits, assign
-from dataset.tree import SequenceWriter, finish_tree, open_tree
+from dataset.scenejob import SceneJob, SequenceJob, make_scene
+from dataset.splits import SPLITS, Split, Splits, assign
+from dataset.tree import finish_tree, held_tree
 from dataset.video import Source
 
 log = logging.getLogger(__name__)
-
-_FRAMES_AHEAD = 6
 
 
 class SynthesisOptions(Part):
@@ -57,7 +52,7 @@ class SynthesisOptions(Part):
         Cores to use. The files do not depend on it.
     """
 
-    name: str | None = None
+    name: DatasetName | None = None
     ratio: tuple[float, float, float] = (60, 20, 20)
     only: Split | None = None
     splits: dict[str, Split] | None = None
@@ -68,25 +63,13 @@ class SynthesisOptions(Part):
     keep_stepped: bool = False
     workers: int = Field(default_factory=available_cores, ge=1)
 
-
-@dataclass(frozen=True)
-class SequenceJob:
-    """One sequence of a source: where it goes and what it is made from."""
-
-    split: Split
-    sequence: str
-    cut: Cut
-
-
-@dataclass(frozen=True)
-class SceneJob:
-    """All sequences of one source, made in one pass over it."""
-
-    root: Path
-    source: Source
-    recipe: Recipe
-    recipe_sha256: str
-    sequences: tuple[SequenceJob, ...]
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, object]) -> Self:
+        """Validate what a person typed; `UserMistake` names the option that is wrong."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise UserMistake(f"options: {first_fault(error)}") from error
 
 
 def synthesize(
@@ -125,15 +108,15 @@ def synthesize(
         options.only,
         options.splits,
     )
-    state = open_tree(out, _plan(probes, recipe, splits, options))
-    if state == "finished":
-        log.info("%s: is complete already", out)
-        return DatasetDescription.read(out / DESCRIPTION_NAME)
     jobs = [job for found in probes if (job := _scene_job(found, recipe, splits, out)).sequences]
     total = sum(len(item.cut.windows) for job in jobs for item in job.sequences)
-    with command.progress("synthesize", total) as advance:
-        run_jobs(make_scene, jobs, options.workers, advance)
-    return finish_tree(out, _description(probes, recipe, options), splits)
+    with held_tree(out, _plan(probes, recipe, splits, options)) as state:
+        if state == "finished":
+            log.info("%s: is complete already", out)
+            return DatasetDescription.read(out / DESCRIPTION_NAME)
+        with command.progress("synthesize", total) as advance:
+            run_jobs(make_scene, jobs, options.workers, advance)
+        return finish_tree(out, _description(probes, jobs, recipe, options), splits)
 
 
 def _probed(inputs: Sequence[Path], recipe: Recipe, options: SynthesisOptions) -> tuple[Probe, ...]:
@@ -194,13 +177,9 @@ def _check_together(probes: Sequence[Probe]) -> None:
             )
         if source.shape != first.shape:
             raise UserMistake(
-                f"{source.path}: is {_size(source)}, but {first.path} is {_size(first)}; a dataset"
-                " has one size"
+                f"{source.path}: is {size_text(source.shape)}, but {first.path} is"
+                f" {size_text(first.shape)}; a dataset has one size"
             )
-
-
-def _size(source: Source) -> str:
-    return f"{source.shape[1]}×{source.shape[0]}"
 
 
 def _plan(
@@ -243,7 +222,7 @@ def _scene_job(found: Probe, recipe: Recipe, splits: Splits, root: Path) -> Scen
 
 
 def _description(
-    probes: Sequence[Probe], recipe: Recipe, options: SynthesisOptions
+    probes: Sequence[Probe], jobs: Sequence[SceneJob], recipe: Recipe, options: SynthesisOptions
 ) -> DatasetDescription:
     used = [found for found in probes if found.cuts]
     rates = {found.times.output_rate_hz for found in used}
@@ -256,75 +235,22 @@ def _description(
         times={found.source.name: found.times.model_dump(mode="json") for found in used},
         marks=tuple(sorted(marks)),
         frames_left_out=tuple(item for found in probes for item in found.left_out),
+        steps=_steps(jobs),
     )
 
 
-def make_scene(job: SceneJob, threads: int, advance: Advance) -> None:
-    """Write all sequences of one source that are not complete yet.
-
-    Parameters
-    ----------
-    job
-        The source and its sequences.
-    threads
-        Threads for each of decoding, blurring and encoding.
-    advance
-        Is told of every pair, those of an earlier run included.
-    """
-    todo: list[tuple[SequenceJob, tuple[Window, ...]]] = []
-    for item in job.sequences:
-        with SequenceWriter(job.root, item.split, item.sequence, threads) as writer:
-            done = writer.frames_done
-        advance(done)
-        if done < len(item.cut.windows):
-            todo.append((item, item.cut.windows[done:]))
-    if not todo:
-        return
-    windows = [window for _, rest in todo for window in rest]
-    table = job.recipe.response.sum_table(job.recipe.window.frames)
-    with closing(ahead(_numbered(job.source, windows, threads), _FRAMES_AHEAD)) as frames:
-        pairs = blur_windows(frames, windows, table, threads)
-        for item, rest in todo:
-            with SequenceWriter(job.root, item.split, item.sequence, threads) as writer:
-                # A frame that was lost since the first look begins earlier than was planned for.
-                if len(item.cut.windows) - writer.frames_done != len(rest):
-                    raise UserMistake(
-                        f"{job.root}: is being changed while it is written; run again"
-                    )
-                for _, (window, blurry, sharp) in zip(rest, pairs, strict=False):
-                    writer.append(blurry, sharp, _origin(job, item, window))
-                    advance(1)
-        for _ in frames:  # the source checks at its end that it was whole
-            pass
-
-
-def _numbered(
-    source: Source, windows: Sequence[Window], threads: int
-) -> Iterator[tuple[int, Frame]]:
-    """The frames that some window needs, with their numbers."""
-    needed = np.zeros(source.frame_count, dtype=np.bool_)
-    for window in windows:
-        needed[window.first : window.first + window.frames] = True
-    numbers = np.flatnonzero(needed)
-    source = copy.copy(source)
-    source.threads = threads
-    frames = source.frames(int(numbers[0]), needed.__getitem__)
-    return zip(map(int, numbers), frames, strict=True)
-
-
-def _origin(job: SceneJob, item: SequenceJob, window: Window) -> SyntheticSource:
-    return SyntheticSource(
-        scene=job.source.name,
-        input_name=job.source.path.name,
-        input_sha256=job.source.sha256,
-        recipe=job.recipe.title,
-        recipe_sha256=job.recipe_sha256,
-        first_frame=window.first,
-        frame_count=window.frames,
-        sharp_frame=window.sharp,
-        rate_hz=float(job.source.rate_hz),
-        shutter_us=job.source.shutter_us,
-        marks=item.cut.marks,
+def _steps(jobs: Sequence[SceneJob]) -> tuple[Step, ...]:
+    """What was measured of each sequence, in the order of the splits."""
+    items = [item for job in jobs for item in job.sequences]
+    items.sort(key=lambda item: (SPLITS.index(item.split), int(item.sequence)))
+    return tuple(
+        Step(
+            split=item.split,
+            sequence=item.sequence,
+            step_px=None if item.cut.step_px is None else round(item.cut.step_px, 3),
+            pairs=item.cut.sampled_pairs,
+        )
+        for item in items
     )
 
 
@@ -356,6 +282,9 @@ def parse_splits(rules: Sequence[str]) -> Mapping[str, object]:
 
 def _ratio(rule: str) -> tuple[float, ...]:
     try:
-        return tuple(float(share) for share in rule.split(":"))
+        shares = tuple(float(share) for share in rule.split(":"))
     except ValueError as error:
         raise UserMistake(f"--split {rule}: shares are numbers, such as 60:20:20") from error
+    if not all(math.isfinite(share) for share in shares):
+        raise UserMistake(f"--split {rule}: shares are numbers, such as 60:20:20")
+    return shares

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -72,9 +73,10 @@ def verb(
     from dataset.synthesis import SynthesisOptions, parse_splits, synthesize
 
     for option, value in (("--rate-hz", rate_hz), ("--shutter-us", shutter_us)):
-        if value is not None and not (value > 0 or (value == 0 and option == "--shutter-us")):
+        zero_fits = option == "--shutter-us"
+        if value is not None and not (0 < value < math.inf or (value == 0 and zero_fits)):
             raise UserMistake(f"{option} {value:g}: a number above zero is needed")
-    options = SynthesisOptions.model_validate(
+    options = SynthesisOptions.from_fields(
         {
             "name": name,
             "sequence_frames": sequence_frames,
@@ -95,9 +97,9 @@ def verb(
         for part, count in published.counts.items()
         if count.sequences
     )
-    command.out().print(f"{out}: {published.name}: {counts}", markup=False)
+    command.out().print(f"{out}: {published.name}: {counts}", markup=False, emoji=False)
     if published.marks:
-        command.out().print(f"marked: {', '.join(published.marks)}", markup=False)
+        command.out().print(f"marked: {', '.join(published.marks)}", markup=False, emoji=False)
 
 
 if __name__ == "__main__":

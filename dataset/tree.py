@@ -1,4 +1,4 @@
-"""The tree of a dataset: read here; `dataset.writer` and `dataset.completion` write it.
+"""The tree of a dataset: read here; `opening`, `writer` and `completion` of `dataset` write it.
 
 ``ROOT/{train,valid,test}/000/{Blur,Sharp}/RGB/00000000.png``. A published tree has a manifest
 beside its folders; a plain one, as older data sets came, has none, and may lack ``RGB``.
@@ -11,19 +11,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bsd.errors import UserMistake
-from bsd.provenance import sha256_file
+from bsd.provenance import sha256_bytes, sha256_file
 from dataset.completion import finish_tree
-from dataset.description import DESCRIPTION_NAME, Count, DatasetDescription, LeftOut
+from dataset.description import (
+    DESCRIPTION_NAME,
+    Count,
+    DatasetDescription,
+    LeftOut,
+    read_sealed,
+)
+from dataset.layout import VIEWS, WORK_NAME, frame_path
 from dataset.manifest import MANIFEST_NAME, Entry, Source, read_manifest
-from dataset.png import png_shape, read_png
+from dataset.opening import held_tree, open_tree, refuse_undescribed
+from dataset.order import natural
+from dataset.png import decode_png, png_shape
 from dataset.splits import SPLITS, SPLITS_NAME, Split, Splits
-from dataset.writer import VIEWS, WORK_NAME, SequenceWriter, frame_path, open_tree
+from dataset.writer import SequenceWriter
 
 __all__ = [
     "Count",
@@ -34,6 +43,7 @@ __all__ = [
     "Tree",
     "finish_tree",
     "frame_path",
+    "held_tree",
     "open_tree",
     "plain_sequences",
     "require_folder",
@@ -46,6 +56,9 @@ __all__ = [
 class SequenceFiles:
     """The files of one sequence.
 
+    Read frames with `read_blurry` and `read_sharp`, not through the paths: of a published tree
+    they give out no frame that was changed since, whatever it was changed to.
+
     Attributes
     ----------
     split, name
@@ -54,8 +67,8 @@ class SequenceFiles:
         The recording that it shows; None in a plain tree.
     blurry, sharp
         Files in the order of the frames, one each per frame.
-    sources
-        What each pair was made from; None in a plain tree.
+    entries
+        What the manifest says of each pair, (blurry, sharp); None in a plain tree.
     """
 
     split: Split
@@ -63,25 +76,51 @@ class SequenceFiles:
     scene: str | None
     blurry: tuple[Path, ...]
     sharp: tuple[Path, ...]
-    sources: tuple[Source, ...] | None = None
+    entries: tuple[tuple[Entry, Entry], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.blurry)
 
     @cached_property
+    def sources(self) -> tuple[Source, ...] | None:
+        """What each pair was made from; None in a plain tree."""
+        return None if self.entries is None else tuple(pair[0].source for pair in self.entries)
+
+    @cached_property
     def shape(self) -> tuple[int, int, int]:
-        """(H, W, 3) of the first blurry frame, from the file's header."""
+        """(H, W, 3) of the first blurry frame: from the manifest, or else from its header."""
+        if self.entries is not None:
+            height, width = self.entries[0][0].shape[:2]
+            return height, width, 3
         with self.blurry[0].open("rb") as file:
             height, width, _channels = png_shape(file.read(64), str(self.blurry[0]))
         return height, width, 3
 
     def read_blurry(self, index: int) -> NDArray[np.uint8]:
-        """Blurry frame `index`: uint8 (H, W, 3) RGB; `UserMistake` where the file is damaged."""
-        return read_png(self.blurry[index])
+        """Blurry frame `index`: uint8 (H, W, 3) RGB.
+
+        Raises
+        ------
+        UserMistake
+            The file is damaged or, in a published tree, not the one that was published: its very
+            bytes are compared with the manifest's SHA-256.
+        """
+        return _read(self.blurry[index], None if self.entries is None else self.entries[index][0])
 
     def read_sharp(self, index: int) -> NDArray[np.uint8]:
-        """Sharp frame `index`: uint8 (H, W, 3) RGB; `UserMistake` where the file is damaged."""
-        return read_png(self.sharp[index])
+        """Sharp frame `index`; see `read_blurry`."""
+        return _read(self.sharp[index], None if self.entries is None else self.entries[index][1])
+
+
+def _read(path: Path, entry: Entry | None) -> NDArray[np.uint8]:
+    content = path.read_bytes()
+    if entry is not None and sha256_bytes(content) != entry.sha256:
+        root = path.parents[len(PurePosixPath(entry.path).parts) - 1]
+        raise UserMistake(
+            f"{path}: changed since the dataset was published; restore it, and look at the rest"
+            f" with python -m dataset.verify {root}"
+        )
+    return decode_png(content, str(path))
 
 
 @dataclass(frozen=True)
@@ -117,11 +156,7 @@ class Tree:
             return _published(root)
         if (root / WORK_NAME).exists():
             raise UserMistake(f"{root}: is unfinished; run the command that made it again")
-        if (root / MANIFEST_NAME).exists():
-            raise UserMistake(
-                f"{root / DESCRIPTION_NAME}: missing beside a manifest; restore it, or"
-                " run the command that made the dataset again"
-            )
+        refuse_undescribed(root)
         return _plain(root)
 
     @property
@@ -177,18 +212,7 @@ def require_folder(root: Path) -> None:
 
 
 def _published(root: Path) -> Tree:
-    description = DatasetDescription.read(root / DESCRIPTION_NAME)
-    for name, expected in (
-        (MANIFEST_NAME, description.manifest_sha256),
-        (SPLITS_NAME, description.splits_sha256),
-    ):
-        if not (root / name).is_file():
-            raise UserMistake(f"{root / name}: missing; restore it")
-        if sha256_file(root / name) != expected:
-            raise UserMistake(
-                f"{root / name}: changed since the dataset was published; see"
-                f" 'python -m dataset.verify {root}'"
-            )
+    description = read_sealed(root)
     entries = read_manifest(root / MANIFEST_NAME)
     splits = Splits.read(root / SPLITS_NAME)
     scenes = {(item.split, item.sequence): item.scene for item in splits.sequences}
@@ -228,7 +252,7 @@ def _listed(root: Path, split: Split, name: str, scene: str, entries: list[Entry
         scene,
         tuple(root / entry.path for entry in blurry),
         tuple(root / entry.path for entry in sharp),
-        tuple(entry.source for entry in blurry),
+        tuple(zip(blurry, sharp, strict=True)),
     )
 
 
@@ -237,7 +261,7 @@ def plain_sequences(root: Path) -> list[SequenceFiles]:
     found = []
     for split in SPLITS:
         folders = [path for path in (root / split).glob("*") if path.is_dir()]
-        for folder in sorted(folders, key=_natural):
+        for folder in sorted(folders, key=natural):
             views = [folder / view for view in VIEWS]
             if any(view.is_dir() for view in views):
                 blurry, sharp = (_frames(view) for view in views)
@@ -259,12 +283,7 @@ def unlike(sequence: SequenceFiles) -> str | None:
 def _frames(view: Path) -> tuple[Path, ...]:
     folder = view / "RGB" if (view / "RGB").is_dir() else view
     files = (path for path in folder.glob("*") if path.suffix.lower() == ".png" and path.is_file())
-    return tuple(sorted(files, key=_natural))
-
-
-def _natural(path: Path) -> tuple[int, int, str]:
-    stem = path.stem
-    return (0, int(stem), path.name) if stem.isascii() and stem.isdigit() else (1, 0, path.name)
+    return tuple(sorted(files, key=natural))
 
 
 def _plain(root: Path) -> Tree:

@@ -13,7 +13,7 @@ on, else as BT.601; one that does not say its range as limited.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -21,13 +21,15 @@ from typing import Protocol
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
 
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_file
 from dataset.colour import BT601, BT709, KNOWN_MATRICES, rgb_from_yuv420
-from dataset.folder import Frame, FrameFolder, spread
+from dataset.folder import Frame, FrameFolder
 from dataset.packets import Survey, opened, survey
 
 _ACCURATE = (
@@ -46,7 +48,6 @@ _MATRICES = {
     7: Colorspace.SMPTE240M,
     9: Colorspace.BT2020,
 }
-_FEWEST_KEY_FRAMES = 4
 _ROWS_OF_HD = 720
 
 
@@ -87,8 +88,8 @@ class Source(Protocol):
     ) -> Iterator[Frame]:
         """Frames from `start` on, uint8 (H, W, 3) RGB; with `wanted`, those it accepts."""
 
-    def pairs(self, first: int, count: int, samples: int) -> Iterator[tuple[Frame, Frame]]:
-        """Up to `samples` pairs of neighbours among `count` frames from `first` on."""
+    def pairs(self, places: Sequence[int]) -> Iterator[tuple[Frame, Frame]]:
+        """Frames `place` and `place + 1` for each of the places, which rise."""
 
 
 def open_source(
@@ -175,45 +176,71 @@ class VideoFile:
 
         return self._converted(chosen())
 
-    def pairs(self, first: int, count: int, samples: int) -> Iterator[tuple[Frame, Frame]]:
-        """Up to `samples` pairs of neighbours; key frames and those after them where possible."""
-        keys = [k for k in self._survey.key_frames if first <= k < first + count - 1]
-        if len(keys) >= _FEWEST_KEY_FRAMES:
-            places = [keys[k] for k in spread(0, len(keys) + 1, samples)]
-        else:
-            places = spread(first, count, samples)
-        for place in places:
-            images = self._decoded(place)
-            two = [image for image, _ in zip(images, range(2), strict=False)]
-            images.close()
-            if len(two) == 2:
-                yield self._convert(two[0]), self._convert(two[1])
+    def pairs(self, places: Sequence[int]) -> Iterator[tuple[Frame, Frame]]:
+        """Frames `place` and `place + 1` for each of the places, which rise."""
+        firsts = set(places)
+        numbers = sorted(firsts | {place + 1 for place in places})
+        before: Frame | None = None
+        for number, image in zip(numbers, self._pictures(numbers), strict=False):
+            frame = self._convert(image)
+            if before is not None and number - 1 in firsts:
+                yield before, frame
+            before = frame
+
+    def _pictures(self, numbers: Sequence[int]) -> Iterator[VideoFrame]:
+        """The pictures of these numbers, which rise; fewer where the file ends early.
+
+        Decoding begins anew at a key frame that lies ahead, else it goes on: it never costs more
+        than one pass over the file.
+        """
+        coming = 0  # number of the picture that comes next
+        with opened(self.path) as (container, stream):
+            images = self._from_place(container, stream, 0, self.threads)
+            for number in numbers:
+                key = max((k for k in self._survey.key_frames if k <= number), default=0)
+                if key > coming:
+                    images.close()
+                    images = self._from_place(container, stream, number, self.threads)
+                    coming = number
+                for image in images:
+                    coming += 1
+                    if coming > number:
+                        yield image
+                        break
+                else:
+                    return
 
     def _decoded(self, place: int = 0, threads: int = 1) -> Generator[VideoFrame]:
         """Decoded pictures from frame `place` on; all of them without a seek where it is 0."""
         with opened(self.path) as (container, stream):
+            yield from self._from_place(container, stream, place, threads)
+
+    def _from_place(
+        self, container: InputContainer, stream: VideoStream, place: int, threads: int
+    ) -> Generator[VideoFrame]:
+        if not stream.codec_context.is_open:
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = threads
-            least = self._survey.pts[place]
-            if place:
-                key = max((k for k in self._survey.key_frames if k <= place), default=0)
-                container.seek(self._survey.pts[key], stream=stream)
-            number = place
-            try:
-                for image in container.decode(stream):
-                    if place and (image.pts is None or image.pts < least):
-                        continue
-                    if image.is_corrupt:
-                        raise UserMistake(
-                            f"{self.path}: frame {number} is damaged; copy the file again"
-                        )
-                    yield image
-                    number += 1
-            except av.error.FFmpegError as error:
-                raise UserMistake(
-                    f"{self.path}: frame {number} of {self.frame_count} cannot be decoded"
-                    f" ({error.strerror}); the file is damaged or cut off, copy it again"
-                ) from error
+        least = self._survey.pts[place]
+        if place:
+            key = max((k for k in self._survey.key_frames if k <= place), default=0)
+            container.seek(self._survey.pts[key], stream=stream)
+        number = place
+        try:
+            for image in container.decode(stream):
+                if place and (image.pts is None or image.pts < least):
+                    continue
+                if image.is_corrupt:
+                    raise UserMistake(
+                        f"{self.path}: frame {number} is damaged; copy the file again"
+                    )
+                yield image
+                number += 1
+        except av.error.FFmpegError as error:
+            raise UserMistake(
+                f"{self.path}: frame {number} of {self.frame_count} cannot be decoded"
+                f" ({error.strerror}); the file is damaged or cut off, copy it again"
+            ) from error
 
     def _converted(self, images: Iterator[VideoFrame]) -> Iterator[Frame]:
         """Convert in `threads` threads, in order, a few frames ahead."""

@@ -2,114 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bsd.document import PART_SUFFIX, sweep_parts, write_bytes
+from bsd.document import write_bytes
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_bytes, sha256_file
-from dataset.description import DESCRIPTION_NAME, DatasetDescription
+from dataset.image import size_text
 from dataset.journal import Journal, PairLine, first_pair
+from dataset.layout import VIEWS, WORK_NAME, frame_path
 from dataset.manifest import Entry, Source
 from dataset.png import encode_png
 from dataset.splits import Split
 
 log = logging.getLogger(__name__)
 
-WORK_NAME = ".work"
-PLAN_NAME = "plan.json"
 _QUEUE_PER_THREAD = 2  # pairs waiting or being encoded, for each encoder thread
-View = Literal["Blur", "Sharp"]
-VIEWS: tuple[View, View] = ("Blur", "Sharp")
-
-
-def frame_path(split: str, sequence: str, view: View, index: int) -> str:
-    """Path of a frame below the root: ``train/000/Blur/RGB/00000000.png``."""
-    return f"{split}/{sequence}/{view}/RGB/{index:08d}.png"
-
-
-def open_tree(root: Path, plan_json: str) -> Literal["new", "resumed", "finished"]:
-    """Begin a dataset, or go on with one that the same plan began.
-
-    Parameters
-    ----------
-    root
-        Folder to write to; it and its parents are made.
-    plan_json
-        Everything that decides the files' content, as JSON text: inputs by hash, recipe, splits.
-        No absolute path, time or worker count, since its hash is published.
-
-    Returns
-    -------
-    ``new``, ``resumed``, or ``finished`` where the dataset of this plan is complete already.
-
-    Raises
-    ------
-    UserMistake
-        The folder holds something else, a dataset of another plan, or is a file.
-    """
-    if root.exists() and not root.is_dir():
-        raise UserMistake(f"{root}: is a file; give a folder that is empty or not there yet")
-    work = root / WORK_NAME
-    if (root / DESCRIPTION_NAME).exists():
-        described = DatasetDescription.read(root / DESCRIPTION_NAME)
-        if described.plan_sha256 != sha256_bytes(plan_json.encode()):
-            raise UserMistake(
-                f"{root}: holds a finished dataset, '{described.name}', of other inputs or"
-                " options; give another folder"
-            )
-        if work.exists():
-            shutil.rmtree(work)
-        return "finished"
-    if (work / PLAN_NAME).exists():
-        _compare_plans((work / PLAN_NAME).read_text(encoding="utf-8"), plan_json, root)
-        for path in sorted(work.glob("*.jsonl")):
-            Journal(path).close()  # refuses while another run holds it
-        sweep_parts(root)
-        return "resumed"
-    _refuse_foreign(root)
-    work.mkdir(parents=True, exist_ok=True)
-    write_bytes(work / PLAN_NAME, plan_json.encode())
-    return "new"
-
-
-def _refuse_foreign(root: Path) -> None:
-    if not root.exists():
-        return
-    own = {WORK_NAME, f"{WORK_NAME}/{PLAN_NAME}{PART_SUFFIX}"}  # killed before the plan stood
-    found = [*root.iterdir(), *(root / WORK_NAME).glob("*")]
-    foreign = sorted(path for path in found if path.relative_to(root).as_posix() not in own)
-    if foreign:
-        raise UserMistake(
-            f"{root}: holds '{foreign[0].relative_to(root)}', which is not of a dataset begun"
-            " here; give a folder that is empty or not there yet"
-        )
-
-
-def _compare_plans(begun: str, asked: str, root: Path) -> None:
-    if begun == asked:
-        return
-    differing = ""
-    try:
-        old, new = json.loads(begun), json.loads(asked)
-    except json.JSONDecodeError:
-        old = new = None
-    if isinstance(old, dict) and isinstance(new, dict):
-        names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-        differing = f" (different: {', '.join(names)})"
-    raise UserMistake(
-        f"{root}: holds an unfinished dataset of other inputs or options{differing}; give those"
-        " again to finish it, or another folder"
-    )
 
 
 class SequenceWriter:
@@ -249,9 +164,7 @@ class SequenceWriter:
             raise UserMistake(f"{where}: is {image.dtype} {image.shape}, needs uint8 (H, W, 3)")
         self._shape = self._shape or image.shape
         if image.shape != self._shape:
-            here, others = (
-                f"{width} × {height}" for height, width, _ in (image.shape, self._shape)
-            )
+            here, others = size_text(image.shape), size_text(self._shape)
             raise UserMistake(
                 f"{where}: is {here} px, other frames of this dataset are {others};"
                 " all must have one size"

@@ -26,6 +26,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 SKIPS = ("none", "centre")
 DENSE_LAYERS = 3
+LIMITS = {"blocks": (1, 1000), "channels": (5, 5000), "future": (0, 100), "past": (0, 100)}
+"""Least and most of each size: a model's file must not be able to ask for all memory there is."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ class EstrnnConfig:
     zero_last: bool = False
 
     def __post_init__(self) -> None:
-        for field, least in (("blocks", 1), ("channels", 5), ("future", 0), ("past", 0)):
+        for field, (least, most) in LIMITS.items():
             value = getattr(self, field)
-            if type(value) is not int or value < least:
+            if type(value) is not int or not least <= value <= most:
                 raise ModelMistake(
-                    f"estrnn: {field} is {value!r}; give a whole number of at least {least}"
+                    f"estrnn: {field} is {value!r}; give a whole number from {least} to {most}"
                 )
         if self.channels % 5:
             raise ModelMistake(

@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from dataset.manifest import SyntheticSource
 from dataset.png import encode_png
+from dataset.splits import Assignment, Splits
+from dataset.tree import DatasetDescription, SequenceWriter, Tree, finish_tree, open_tree
 
 _LENGTHS = {("train", "000"): 9, ("train", "001"): 7, ("valid", "000"): 8}
 HEIGHT_PX, WIDTH_PX = 40, 48
@@ -37,6 +40,35 @@ def plain_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_tree(plain_tree: Path, tmp_path: Path) -> Path:
     """A copy of `plain_tree` that a test may change."""
     return Path(shutil.copytree(plain_tree, tmp_path / "small"))
+
+
+@pytest.fixture
+def published_tree(plain_tree: Path, tmp_path: Path) -> Path:
+    """The frames of `plain_tree`, published: with a manifest, splits and dataset.json."""
+    root = tmp_path / "published"
+    open_tree(root, "{}")
+    sequences = []
+    for files in Tree.open(plain_tree).all_sequences():
+        scene = f"{files.split}-{files.name}"
+        sequences.append(Assignment(split=files.split, sequence=files.name, scene=scene))
+        with SequenceWriter(root, files.split, files.name) as writer:
+            for index in range(len(files)):
+                source = SyntheticSource(
+                    scene=scene,
+                    input_name="a.mkv",
+                    input_sha256="0" * 64,
+                    recipe="gopro/blur",
+                    recipe_sha256="1" * 64,
+                    first_frame=7 * index,
+                    frame_count=7,
+                    sharp_frame=7 * index + 3,
+                    rate_hz=240.0,
+                    shutter_us=None,
+                )
+                writer.append(files.read_blurry(index), files.read_sharp(index), source)
+    about = DatasetDescription(name="published", kind="synthetic")
+    finish_tree(root, about, Splits(sequences=tuple(sequences)))
+    return root
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,21 +43,38 @@ def test_a_split_that_is_not_there_is_empty(plain_tree: Path, tmp_path: Path) ->
     assert not any(tmp_path.iterdir())
 
 
-def test_a_changed_dataset_is_packed_again(
-    own_tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_changed_dataset_is_packed_again(own_tree: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     open_split(Tree.open(own_tree), "train", folder)
     changed = np.full((40, 48, 3), 77, np.uint8)
     path = own_tree / "train" / "000" / "Blur" / "RGB" / "00000002.png"
     path.write_bytes(encode_png(changed))
-    with caplog.at_level(logging.WARNING):
-        sequences = open_split(Tree.open(own_tree), "train", folder)
+    sequences = open_split(Tree.open(own_tree), "train", folder)
     assert np.array_equal(sequences[0].blurry[2], changed)
-    assert "another state of the dataset" in caplog.text
 
 
-@pytest.mark.parametrize("damage", ["byte", "cut", "gone", "index", "version"])
+def test_copies_of_a_dataset_share_a_cache(
+    plain_tree: Path, own_tree: Path, tmp_path: Path
+) -> None:
+    for root in (plain_tree, own_tree):
+        open_split(Tree.open(root), "train", tmp_path / "cache")
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["../../escaped/x", "/srv/escaped", "..", "a" * 300, "é\0"])
+def test_no_name_of_a_dataset_leads_out_of_the_cache(
+    plain_tree: Path, tmp_path: Path, name: str
+) -> None:
+    tree = replace(Tree.open(plain_tree), name=name)
+    cache_folder = tmp_path / "deep" / "cache"
+    (one,) = open_split(tree, "valid", cache_folder)
+    assert len(one) == 8
+    (index,) = tmp_path.rglob(cache.INDEX_NAME)
+    assert index.resolve().is_relative_to(cache_folder.resolve())
+    assert len(index.relative_to(cache_folder).parts) == 3
+
+
+@pytest.mark.parametrize("damage", ["byte", "cut", "gone", "index", "version", "offset", "size"])
 def test_a_damaged_cache_is_noticed_and_packed_again(
     plain_tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
@@ -73,6 +91,12 @@ def test_a_damaged_cache_is_noticed_and_packed_again(
         frames.unlink()
     elif damage == "index":
         index.write_bytes(good[:40])
+    elif damage == "offset":
+        index.write_bytes(good.replace(b'"offset_bytes": 0', b'"offset_bytes": 5760'))
+    elif damage == "size":
+        shape = b'"height_px": 40,\n      "width_px": 48'
+        assert shape in good
+        index.write_bytes(good.replace(shape, b'"height_px": 48,\n      "width_px": 40'))
     else:
         index.write_bytes(good.replace(b'"format_version": 1', b'"format_version": 9'))
     with caplog.at_level(logging.WARNING):

@@ -156,6 +156,27 @@ def test_an_upstream_checkpoint_becomes_a_model_folder(tmp_path: Path) -> None:
     assert "best.pth.tar" in card.note
 
 
+@pytest.mark.parametrize("held", [WEIGHTS_NAME, CARD_NAME, "notes.txt"])
+def test_an_import_never_writes_into_a_folder_that_holds_something(
+    tmp_path: Path, held: str
+) -> None:
+    module = create("estrnn", CONFIG)
+    theirs = to_upstream(module.config, module.state_dict())
+    torch.save({"epoch": 3, **theirs}, tmp_path / "best.pth.tar")
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / held).write_text("weeks of training")
+    with pytest.raises(UserMistake, match=rf"run: holds '{held}'.*--out"):
+        import_upstream(tmp_path / "best.pth.tar", out, past=1, future=1)
+    assert [path.name for path in out.iterdir()] == [held]
+    assert (out / held).read_text() == "weeks of training"
+    with pytest.raises(UserMistake, match=r"is a file.*--out"):
+        import_upstream(tmp_path / "best.pth.tar", out / held, past=1, future=1)
+    (out / held).unlink()
+    import_upstream(tmp_path / "best.pth.tar", out, past=1, future=1)
+    assert (out / WEIGHTS_NAME).exists()
+
+
 class _Payload:
     def __reduce__(self):
         return (Path.write_text, (Path("/nonexistent/ran"), "x"))

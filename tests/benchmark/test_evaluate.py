@@ -16,7 +16,7 @@ from benchmark.checkpoint import ModelCard, save_model
 from benchmark.result import Result, TrainingSet
 from bsd import command
 from dataset.manifest import SyntheticSource
-from dataset.png import read_png
+from dataset.png import encode_png, read_png
 from dataset.splits import Assignment, Splits
 from dataset.tree import DatasetDescription, SequenceWriter, Tree, finish_tree, open_tree
 from models.registry import create
@@ -122,7 +122,7 @@ def test_a_model_from_its_folder_to_result_csv_and_kept_frames(dataset, run_fold
     name = next((tmp_path / "out").glob("*.json")).stem
     identity = Tree.open(dataset).identity[:8]
     sha256 = json.loads((run_folder / "model.json").read_text())["weights_sha256"]
-    assert name == f"estrnn_{sha256[:8]}_tiny.set_{identity}_test_seed11_VDB-1_primary"
+    assert name == f"estrnn_{sha256[:8]}_tiny.set_{identity}_test_seed11_VDB-1_primary_all-frames"
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         f"{name}.csv",
         f"{name}.json",
@@ -183,7 +183,7 @@ def test_patches_print_their_spread(dataset, tmp_path, evaluate):
         "--patch-seeds",
         "21",
     )
-    result = Result.read(next(tmp_path.glob("*legacy-patch.json")))
+    result = Result.read(next(tmp_path.glob("*legacy-patch_16px_21seeds.json")))
     assert code == 0
     assert len(result.patches.seeds) == 21
     assert f"standard deviation {result.patches.psnr_db.deviation:.3f}" in out
@@ -196,7 +196,7 @@ def test_more_context_than_the_set_leaves_is_said(dataset, tmp_path, evaluate):
     )
     code, out, _ = evaluate("--model", tmp_path / "f3p3", "--dataset", dataset, "--out", tmp_path)
     assert code == 0
-    assert "first frame fed 1 times more, last 1" in out
+    assert "first frame fed once more, last once" in out
 
 
 @pytest.mark.parametrize(
@@ -251,6 +251,50 @@ def test_a_truncated_frame_is_named_and_nothing_is_written(dataset, tmp_path, ev
     path.write_bytes(path.read_bytes()[:-30])
     code, _, err = evaluate("--model", "identity", "--dataset", dataset, "--out", tmp_path / "out")
     assert code == 2
+    assert str(path) in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_patches_of_another_size_do_not_replace_a_result(dataset, tmp_path, evaluate):
+    usual = ("--model", "identity", "--dataset", dataset, "--out", tmp_path / "out")
+    for side in ("16", "12"):
+        code, _, err = evaluate(*usual, "--mode", "legacy-patch", "--patch-px", side)
+        assert (code, err) == (0, "")
+    sides = {Result.read(path).patches.patch_px for path in (tmp_path / "out").glob("*.json")}
+    assert sides == {12, 16}
+
+
+def test_words_in_brackets_are_printed_as_they_are(dataset, tmp_path, evaluate):
+    out = tmp_path / "[/x]"
+    code, text, err = evaluate("--model", "identity", "--dataset", dataset, "--out", out)
+    assert (code, err) == (0, "")
+    assert str(out) in text
+
+
+def test_one_frame_is_not_frames(tmp_path, evaluate):
+    blurry, sharp = pairs(5, length=5)
+    for view, frames in (("Blur", blurry), ("Sharp", sharp)):
+        folder = tmp_path / "[bold]set" / "test" / "000" / view / "RGB"
+        folder.mkdir(parents=True)
+        for index, frame in enumerate(frames):
+            (folder / f"{index:08d}.png").write_bytes(encode_png(frame))
+    code, text, err = evaluate(
+        "--model", "identity", "--dataset", tmp_path / "[bold]set", "--out", tmp_path / "out"
+    )
+    assert (code, err) == (0, "")
+    assert "1 frame of 1 sequence" in " ".join(text.split())
+    assert "1 frames" not in text
+    assert "[bold]set" in text
+
+
+@pytest.mark.parametrize("view", ["Blur", "Sharp"])
+def test_a_frame_that_was_replaced_is_refused(view, dataset, tmp_path, evaluate):
+    path = dataset / "test" / "001" / view / "RGB" / "00000003.png"
+    path.write_bytes(path.with_name("00000002.png").read_bytes())
+    code, out, err = evaluate(
+        "--model", "identity", "--dataset", dataset, "--out", tmp_path / "out"
+    )
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert str(path) in err
     assert not (tmp_path / "out").exists()
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmark.charts import Bar, Line, bar_chart, line_chart
-from benchmark.pictures import choose, frames_to_keep, mean_gain_db, ranked
+from benchmark.origins import caution
 from benchmark.report import app, write_report
 from benchmark.result import (
     FrameScore,
@@ -19,6 +20,7 @@ from benchmark.result import (
     SetFacts,
     TrainingSet,
 )
+from benchmark.showcase import choose, frames_to_keep, mean_gain_db, ranked
 from benchmark.summary import summarise
 from bsd import command
 from bsd.errors import UserMistake
@@ -63,7 +65,7 @@ def make_dataset(root: Path) -> Tree:
                     scene=scene,
                     input_name="clip.mkv",
                     input_sha256="1" * 64,
-                    recipe="high-fps/linear",
+                    recipe="rendered/960hz",
                     recipe_sha256="2" * 64,
                     first_frame=frame * 8,
                     frame_count=7,
@@ -83,7 +85,7 @@ def make_dataset(root: Path) -> Tree:
             name="SMALL",
             kind="synthetic",
             rate_hz=120.0,
-            recipe={"name": "high-fps", "window": {"frames": 7}},
+            recipe={"name": "rendered", "window": {"frames": 7}},
             times={"exposure_us": 6250.0},
             frames_left_out=(LeftOut(scene="pier", reason="step of 3.2 px"),),
         ),
@@ -230,6 +232,47 @@ def test_everything_given_stands_in_the_page(tmp_path: Path, tree: Tree, frames:
     write_report([make_result(tree.identity)], tmp_path / "again.html", dataset=tree.root)
     write_report([make_result(tree.identity)], out, dataset=tree.root)
     assert out.read_bytes() == (tmp_path / "again.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kind", "said", "unsaid"),
+    [
+        ("rendered", "synthetic", "scenes and motion are known", "of a faster video"),
+        ("gopro", "synthetic", "averages of frames of a faster video", "are known"),
+        (None, "synthetic", "averages of frames of a faster video", "are known"),
+        (None, "capture", "", "averages"),
+    ],
+)
+def test_only_rendered_material_is_called_known(
+    tree: Tree, recipe: str | None, kind: str, said: str, unsaid: str
+) -> None:
+    assert tree.description is not None
+    fields = {"recipe": {"name": recipe} if recipe else None, "kind": kind}
+    text = caution(replace(tree, description=tree.description.model_copy(update=fields)))
+    assert said in text
+    assert unsaid not in text
+
+
+def test_a_changed_frame_of_the_test_set_is_not_shown(tmp_path: Path) -> None:
+    tree = make_dataset(tmp_path / "SMALL")
+    view = tree.root / "test" / "000" / "Blur" / "RGB"
+    (choice,) = choose(make_result(tree.identity), None, 1)
+    path = tree.root / "test" / choice.sequence.name / "Blur" / "RGB"
+    path = path / f"{choice.restored.index:08d}.png"
+    path.write_bytes((view / "00000000.png").read_bytes())
+    with pytest.raises(UserMistake, match=path.name):
+        write_report(
+            [make_result(tree.identity)], tmp_path / "a.html", dataset=tree.root, pictures=1
+        )
+    assert not (tmp_path / "a.html").exists()
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "config.yaml"])
+def test_a_file_of_the_run_that_is_no_text_is_named(tmp_path: Path, name: str) -> None:
+    run = make_run(tmp_path / "run")
+    (run / name).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserMistake, match=f"{name}: is not a text file"):
+        write_report([make_result("c" * 64)], tmp_path / "report.html", run=run)
 
 
 def test_the_table_holds_every_sequence_good_or_bad(tmp_path: Path) -> None:

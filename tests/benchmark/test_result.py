@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,47 @@ def test_csv_has_a_line_for_each_frame_of_each_set(golden, tmp_path):
 
 
 def test_name_of_the_file_is_the_key(golden):
-    assert golden.stem == "estrnn_abababab_demo_efefefef_test_seed7_VDB-1_primary"
-    stem = result_stem("identity", None, "my set/2", "0123456789", "valid", None, "legacy-patch")
-    assert stem == "identity_my-set-2_01234567_valid_VDB-1_legacy-patch"
+    stem = "estrnn_abababab_demo_efefefef_test_seed7_VDB-1_primary"
+    assert golden.stem == f"{stem}_all-frames"
+    alone = golden.model_copy(update={"all_frames_rule": None, "all_frames_summary": None})
+    assert alone.stem == stem
+
+
+def _stem(**changes):
+    usual = {
+        "model": "identity",
+        "checkpoint_sha256": None,
+        "test_set": "my set/2",
+        "identity": "0123456789",
+        "split": "valid",
+        "seed": None,
+        "mode": "legacy-patch",
+        "patch_px": 256,
+        "patch_seeds": 20,
+    }
+    return result_stem(**{**usual, **changes})
+
+
+def test_what_changes_the_numbers_changes_the_name():
+    assert _stem() == "identity_my-set-2_01234567_valid_VDB-1_legacy-patch_256px_20seeds"
+    changed = (
+        {"patch_px": 128},
+        {"patch_seeds": 40},
+        {"mode": "primary", "patch_px": None, "patch_seeds": None},
+        {"mode": "primary", "patch_px": None, "patch_seeds": None, "all_frames": True},
+        {"seed": 0},
+        {"identity": "1123456789"},
+        {"checkpoint_sha256": "ab" * 32},
+    )
+    names = {_stem(), *(_stem(**change) for change in changed)}
+    assert len(names) == 1 + len(changed)
+
+
+def test_a_name_is_one_plain_component_of_a_path():
+    for test_set in ("../../x", "a" * 400, "é\0ü", ""):
+        stem = _stem(test_set=test_set)
+        assert len(stem) < 200
+        assert re.fullmatch(r"identity_[A-Za-z0-9._-]+", stem)
 
 
 @pytest.mark.parametrize(

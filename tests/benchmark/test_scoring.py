@@ -8,7 +8,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from benchmark import protocol
+from benchmark import protocol, restoration
 from benchmark.candidate import Candidate
 from benchmark.judge import Keep, fidelity
 from benchmark.protocol import PatchRule
@@ -150,7 +150,7 @@ def test_all_frames_are_a_run_of_their_own_with_copies(root):
     sequence = result.sequences[1]
     blurry, sharp = pair(6, seed=2)
     padded = np.concatenate([blurry[:1]] * 2 + [blurry] + [blurry[-1:]] * 2)
-    for index, frame in protocol.restore(ours.model, padded):
+    for index, frame in restoration.restore(ours.model, padded):
         score = sequence.all_frames[index - 2]
         assert score.index == index - 2
         assert score.psnr_db == fidelity(frame, sharp[index - 2])[0]
@@ -185,7 +185,7 @@ def test_windows_score_146_of_150_frames_and_truncate(tmp_path):
         "truncate",
         "none",
     )
-    restored = dict(protocol.restore_windows(ours.model, blurry.__getitem__, 150))
+    restored = dict(restoration.restore_windows(ours.model, blurry.__getitem__, 150))
     expected = [fidelity(restored[f.index], sharp[f.index]) for f in frames]
     assert [(f.psnr_db, f.ssim) for f in frames] == expected
 
@@ -245,7 +245,7 @@ def test_progress_counts_what_was_announced(root):
 def test_kept_frames_are_the_restored_ones(root, tmp_path):
     ours, keep = candidate(), Keep(tmp_path / "kept", frozenset({("000", 4), ("001", 3)}))
     evaluate(ours, Tree.open(root), keep=keep)
-    restored = dict(protocol.restore(ours.model, pair(9, seed=1)[0]))
+    restored = dict(restoration.restore(ours.model, pair(9, seed=1)[0]))
     np.testing.assert_array_equal(read_png(tmp_path / "kept/000/00000004.png"), restored[4])
     assert len(list((tmp_path / "kept").rglob("*.*"))) == 2
 
@@ -289,7 +289,7 @@ def test_sequences_of_two_sizes_are_refused(root):
 
 
 def test_what_a_mode_cannot_score_is_refused_before_anything_is_restored(root, monkeypatch):
-    monkeypatch.setattr(protocol, "restore", lambda *_: pytest.fail("restored something"))
+    monkeypatch.setattr(restoration, "restore", lambda *_: pytest.fail("restored something"))
     tree = Tree.open(root)
     cases = [
         ({"mode": "legacy-window"}, "test/000/Blur/RGB: 9 frames; mode legacy-window"),

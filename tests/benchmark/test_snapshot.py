@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.snapshot import restore_snapshot, save_snapshot
+from benchmark.snapshot import discard_snapshots, restore_snapshot, save_snapshot
 from bsd.errors import FoundBad, UserMistake
 
 pytestmark = pytest.mark.unit
@@ -49,6 +49,30 @@ def test_a_restored_training_goes_on_with_the_same_bits(tmp_path: Path) -> None:
     for number in range(3, 6):
         _step(other, fresh, number)
     assert _same(other, _bits(module))
+
+
+def test_what_is_not_a_snapshot_is_left_alone(tmp_path: Path) -> None:
+    module, optimiser = _pair(1)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "video.part").write_text("mine")
+    (tmp_path / "000000009.json.part").write_text("cut short")
+    for iteration in (1, 2, 3):
+        save_snapshot(tmp_path, module, optimiser, iteration, "sha")
+    assert restore_snapshot(tmp_path, module, optimiser, "sha") is not None
+    kept = {f"00000000{n}.{end}" for n in (2, 3) for end in ("json", "safetensors")}
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "notes.txt", "deep"}
+    discard_snapshots(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "deep"}
+    assert (tmp_path / "deep" / "video.part").read_text() == "mine"
+
+
+def test_discarding_the_last_snapshot_removes_the_folder(tmp_path: Path) -> None:
+    module, optimiser = _pair(1)
+    save_snapshot(tmp_path / "state", module, optimiser, 1, "sha")
+    discard_snapshots(tmp_path / "state")
+    discard_snapshots(tmp_path / "state")
+    assert not any(tmp_path.iterdir())
 
 
 def test_two_generations_are_kept_and_a_damaged_one_is_passed_over(

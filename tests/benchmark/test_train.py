@@ -27,7 +27,14 @@ SETTINGS = {
 
 def _command(tree: Path, folder: Path, *more: str) -> list[str]:
     words = [sys.executable, "-m", "benchmark.train", "--dataset", str(tree)]
-    words += ["--run", str(folder / "run"), "--cache", str(folder / "cache"), "--threads", "2"]
+    words += [
+        "--run",
+        str(folder / "run"),
+        "--cache",
+        str(folder / "cache"),
+        "--threads",
+        "1",
+    ]  # two would wait for each other on a busy machine
     for name, value in SETTINGS.items():
         words += ["--set", f"{name}={value}"]
     return [*words, *more]
@@ -114,3 +121,17 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     (line,) = [text for text in done.stderr.splitlines() if text.startswith("error:")]
     assert message in line
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("view", ["Blur", "Sharp"])
+def test_a_frame_that_was_replaced_is_refused(
+    published_tree: Path, tmp_path: Path, view: str
+) -> None:
+    path = published_tree / "train" / "001" / view / "RGB" / "00000004.png"
+    path.write_bytes(path.with_name("00000003.png").read_bytes())
+    done = _call(published_tree, tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = [text for text in done.stderr.splitlines() if text.startswith("error:")]
+    assert str(path) in line
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run" / "model.safetensors").exists()

@@ -6,8 +6,8 @@ import torch
 
 from benchmark.cache import CachedSequence
 from benchmark.loss import charbonnier
-from benchmark.trainconfig import TrainConfig
-from benchmark.trainer import Trainer, measure_iteration_s, reproducible, resolve, seed_torch
+from benchmark.trainer import Trainer, reproducible, resolve, seed_torch
+from benchmark.training_config import TrainConfig
 from bsd.errors import FoundBad, UserMistake
 
 pytestmark = pytest.mark.unit
@@ -134,7 +134,3 @@ def test_the_deterministic_switch_is_put_back() -> None:
     with reproducible():
         assert torch.are_deterministic_algorithms_enabled()
     assert torch.are_deterministic_algorithms_enabled() is before
-
-
-def test_an_iteration_is_measured_in_seconds() -> None:
-    assert 1e-4 < measure_iteration_s(_config(), repeats=3) < 5

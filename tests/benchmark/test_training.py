@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from benchmark import snapshot, training
 from benchmark.checkpoint import load_model
 from benchmark.run import METRICS_NAME
-from benchmark.trainconfig import TrainConfig
 from benchmark.trainer import Trainer, resolve
+from benchmark.training_config import TrainConfig
 from bsd.errors import EnvironmentFault, FoundBad, UserMistake
 from bsd.provenance import sha256_document, sha256_file
 from bsd.threads import available_cores
@@ -141,6 +142,18 @@ def test_a_finished_run_is_left_as_it_is(plain_tree: Path, through: Path) -> Non
     assert (through / "run" / WEIGHTS).stat().st_mtime_ns == before
 
 
+def test_a_finished_run_without_its_weights_is_not_called_finished(
+    plain_tree: Path, through: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(through / "run", tmp_path / "run")
+    (tmp_path / "run" / WEIGHTS).unlink()
+    with pytest.raises(UserMistake, match=r"model\.safetensors: .*remove .*model\.json"):
+        _train(plain_tree, tmp_path)
+    (tmp_path / "run" / "model.json").unlink()
+    assert _train(plain_tree, tmp_path).resumed_from == 0
+    assert sha256_file(tmp_path / "run" / WEIGHTS) == sha256_file(through / "run" / WEIGHTS)
+
+
 def test_another_dataset_or_setting_is_refused(through: Path, own_tree: Path) -> None:
     with pytest.raises(UserMistake, match="iterations: 8, now 9"):
         _train(own_tree, through, "iterations=9")
@@ -193,8 +206,9 @@ def test_a_disk_that_is_really_full_is_one_line(plain_tree: Path, small_disk: Pa
 
 
 def test_an_unknown_device_is_refused(plain_tree: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserMistake, match="--device abacus"):
-        training.train([plain_tree], tmp_path / "run", _config(), device="abacus")
+    for name in ("abacus", "meta"):
+        with pytest.raises(UserMistake, match=f"--device {name}"):
+            training.train([plain_tree], tmp_path / "run", _config(), device=name)
     assert not (tmp_path / "run").exists()
 
 
@@ -208,3 +222,14 @@ def test_threads_are_those_that_were_asked_for(plain_tree: Path, tmp_path: Path)
         assert json.loads(text)["stretches"][0]["threads"] == 1
     finally:
         torch.set_num_threads(available_cores())
+
+
+def test_the_first_signal_asks_and_the_second_interrupts() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with training.Interruption() as interruption:
+        assert not interruption.requested
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interruption.requested
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

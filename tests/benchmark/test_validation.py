@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from benchmark.cache import CachedSequence
-from benchmark.trainconfig import ValidationPlan
+from benchmark.training_config import ValidationPlan
 from benchmark.validation import ValidationScore, choose_excerpts, validate
 from models.errors import ModelMistake
 from models.registry import create

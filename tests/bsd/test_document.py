@@ -1,11 +1,19 @@
 """Documents are validated, upgraded, overridden and written whole or not at all."""
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
 
-from bsd.document import Document, Part, atomic_path, sweep_parts, write_bytes
+from bsd.document import (
+    Document,
+    Part,
+    atomic_path,
+    sweep_part,
+    sync_folder,
+    write_bytes,
+)
 from bsd.errors import UserMistake
 
 pytestmark = pytest.mark.unit
@@ -105,10 +113,42 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_sweep_removes_only_parts(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    left = tmp_path / "deep" / "frame.png.part"
-    left.write_bytes(b"half")
-    (tmp_path / "frame.png").write_bytes(b"whole")
-    assert sweep_parts(tmp_path) == [left]
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["frame.png"]
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 20_000, '{"format_version": ' + "7" * 5000 + "}", "format_version: 2020-13-45"],
+    ids=["deep", "long number", "no such day"],
+)
+def test_what_a_parser_chokes_on_is_a_mistake_too(
+    tmp_path: Path, suffix: str, content: str
+) -> None:
+    path = tmp_path / f"plan.{suffix}"
+    path.write_text(content)
+    with pytest.raises(UserMistake, match=f"plan.{suffix}: not valid {suffix.upper()}") as caught:
+        Plan.read(path)
+    assert len(str(caught.value)) < 400
+
+
+def test_an_override_that_cannot_be_parsed_is_a_mistake() -> None:
+    for value in ("[" * 20_000, "7" * 5000):
+        with pytest.raises(UserMistake, match="the value cannot be read"):
+            Plan(name="one").override([f"name={value}"])
+
+
+def test_a_folder_is_synced_and_an_absent_one_is_named(tmp_path: Path) -> None:
+    synced = []
+    original = os.fsync
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: (synced.append(os.fstat(file)), original(file)))
+        sync_folder(tmp_path)
+    assert [status.st_ino for status in synced] == [tmp_path.stat().st_ino]
+    with pytest.raises(FileNotFoundError):
+        sync_folder(tmp_path / "absent")
+
+
+def test_sweep_part_removes_the_part_of_one_target(tmp_path: Path) -> None:
+    for name in ("a.png", "a.png.part", "b.png.part"):
+        (tmp_path / name).write_bytes(b"x")
+    assert sweep_part(tmp_path / "a.png")
+    assert not sweep_part(tmp_path / "a.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png.part"]

@@ -43,6 +43,11 @@ def test_both_kinds_of_source_survive_sorted_by_path(tmp_path, entries):
         ('"pulse"', '"puls"', "line 2: "),
         ("train/000/Blur", "../../etc", "line 2: field 'path'.*inside the dataset"),
         ("train/000/Blur", "/etc", "line 2: field 'path'"),
+        ("train/000/Blur", "train/000/../../../Blur", "line 2: field 'path'"),
+        ("train/000/Blur", r"train\\000\\Blur", "line 2: field 'path'"),
+        ("train/000/Blur", r"train\u0000", "line 2: field 'path'"),
+        ("train/000/Blur", "train//000/Blur", "line 2: field 'path'"),
+        ("train/000/Blur", "./train/000/Blur", "line 2: field 'path'"),
         ("train/000/Blur", "train/000/Sharp", "listed twice or out of order"),
         ('"bsd-manifest"', '"other"', "is a 'other' file"),
         ('"kind":"capture"', '"kind":"guess"', "line 2"),
@@ -62,4 +67,25 @@ def test_damage_names_the_line(tmp_path, entries, old, new, message):
 def test_what_is_no_manifest_is_refused(tmp_path, content):
     (tmp_path / "m.jsonl").write_bytes(content)
     with pytest.raises(UserMistake, match=r"m\.jsonl: "):
+        read_manifest(tmp_path / "m.jsonl")
+
+
+@pytest.mark.parametrize("scene", ["a\u2028b", "a\x85b", "a\x0cb", "a\rb", "a\nb"])
+def test_a_name_with_a_line_separator_is_read_back(tmp_path, dataset_tools, scene):
+    entry = Entry(
+        path="train/000/Blur/RGB/0.png",
+        sha256="a" * 64,
+        bytes=9,
+        shape=(4, 6, 3),
+        dtype="uint8",
+        source=dataset_tools["synthetic_source"](0, scene),
+    )
+    write_manifest(tmp_path / "m.jsonl", [entry])
+    assert read_manifest(tmp_path / "m.jsonl") == (entry,)
+
+
+@pytest.mark.parametrize("header", ["[" * 20_000, '{"format_version": ' + "1" * 5000 + "}"])
+def test_a_header_that_cannot_be_parsed_is_named(tmp_path, header):
+    (tmp_path / "m.jsonl").write_text(header)
+    with pytest.raises(UserMistake, match=r"m\.jsonl: line 1"):
         read_manifest(tmp_path / "m.jsonl")

@@ -56,3 +56,16 @@ def test_nothing_to_see_is_not_a_step_of_zero() -> None:
     assert step_px(flat, flat) is None
     assert largest_step_px([]) is None
     assert step_px(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint8)) is None
+
+
+def test_the_largest_of_many_is_found_among_noise() -> None:
+    """Frames of 720 × 540, so that the first look is at less than half the size."""
+    picture = cv2.resize(scene(), (720, 540), interpolation=cv2.INTER_CUBIC)
+    steps = np.random.default_rng(5).uniform(0.2, 2.5, 24)
+    steps[17] = 4.4
+    matrices = [np.float64([[1, 0, step], [0, 1, 0]]) for step in steps]
+    pairs = [
+        (code(picture, 2 * k), code(cv2.warpAffine(picture, matrix, (720, 540)), 2 * k + 1))
+        for k, matrix in enumerate(matrices)
+    ]
+    assert largest_step_px(pairs, 2) == step_px(*pairs[17]) == pytest.approx(4.4, abs=0.4)

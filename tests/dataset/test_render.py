@@ -11,8 +11,10 @@ from bsd import command
 from bsd.document import PART_SUFFIX
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_file
+from dataset.recipe import load_recipe
 from dataset.render import Job, app, render_frames, render_scene, render_scenes, truth_path
 from dataset.scene import ObjectLayer, SceneConfig, Truth
+from tests.dataset.mounts import mounted
 
 pytestmark = pytest.mark.unit
 
@@ -76,7 +78,7 @@ def test_the_truth_tells_what_was_rendered(tmp_path: Path) -> None:
     assert truth.video.sha256 == sha256_file(out)
     assert truth.object is not None
     assert len(truth.camera) == len(truth.object) == 24
-    assert len(truth.blur_px) == int(np.sum(np.arange(24) / 960 + 0.016 <= 23 / 960))
+    assert len(truth.blur_px) == int(np.sum(np.arange(24) + 14 <= 23))
     assert truth.blur is not None
     assert truth.blur.maximum_px == max(truth.blur_px) <= 16.0
     affines = np.array(truth.camera).reshape(-1, 2, 3)
@@ -86,19 +88,69 @@ def test_the_truth_tells_what_was_rendered(tmp_path: Path) -> None:
     assert np.linalg.norm(moves, axis=1)[:15].sum() == pytest.approx(truth.blur_px[0], rel=0.1)
 
 
-def test_a_complete_clip_is_kept_and_any_other_replaced(tmp_path: Path) -> None:
+def test_blur_lengths_are_those_of_the_recipe_for_rendered_clips() -> None:
+    times = load_recipe("rendered").times(960.0, CONFIG.shutter_us)
+    assert CONFIG.exposure_us == pytest.approx(times.effective_exposure_us, abs=0.01)
+    assert SceneConfig(frames=times.window_frames).frames == 15  # one window fits just so
+
+
+def test_a_complete_clip_is_kept_and_one_of_another_scene_replaced(tmp_path: Path) -> None:
     out = tmp_path / "a.mkv"
     first = render_scene(CONFIG, texture(1), out)
     stamp = out.stat().st_mtime_ns
     assert render_scene(CONFIG, texture(1), out) == first
     assert out.stat().st_mtime_ns == stamp
-    damaged = out.read_bytes()[:-100]
-    out.write_bytes(damaged)
+    assert render_scene(CONFIG, texture(2), out).picture != first.picture
     assert render_scene(CONFIG, texture(1), out) == first
     assert sha256_file(out) == first.video.sha256
-    assert render_scene(CONFIG, texture(2), out).picture != first.picture
-    truth_path(out).write_text("{")
+    out.unlink()  # the truth alone: killed just before the video was renamed
     assert render_scene(CONFIG, texture(1), out) == first
+
+
+def test_what_was_not_rendered_here_is_not_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "a.mkv"
+    refused = r"a\.mkv: is not as it was rendered here"
+    out.write_bytes(b"a wedding")
+    with pytest.raises(UserMistake, match=refused):
+        render_scene(CONFIG, texture(1), out)
+    assert out.read_bytes() == b"a wedding"
+    out.unlink()
+    first = render_scene(CONFIG, texture(1), out)
+    out.write_bytes(out.read_bytes()[:-100])
+    with pytest.raises(UserMistake, match=refused):
+        render_scene(CONFIG, texture(1), out)
+    assert out.stat().st_size == first.video.bytes - 100
+    out.unlink()
+    truth_path(out).write_text("{}")
+    with pytest.raises(UserMistake, match=r"a\.truth\.json: .*move it away"):
+        render_scene(CONFIG, texture(1), out)
+    assert truth_path(out).read_text() == "{}"
+
+
+def test_a_kill_at_any_step_can_be_rendered_again(tmp_path: Path) -> None:
+    out = tmp_path / "a.mkv"
+    whole = render_scene(CONFIG, texture(1), out)
+    replace = Path.replace
+    for scene in ("new", "other"):
+        for steps in (0, 1):  # before the truth stands, and before the video does
+            left = [steps]
+
+            def killed(path: Path, target: Path, left: list[int] = left) -> Path:
+                if left[0] == 0:
+                    raise KeyboardInterrupt
+                left[0] -= 1
+                return replace(path, target)
+
+            if scene == "new":
+                out.unlink(missing_ok=True)
+                truth_path(out).unlink(missing_ok=True)
+            else:
+                render_scene(CONFIG, texture(2), out)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Path, "replace", killed)
+                with pytest.raises(KeyboardInterrupt):
+                    render_scene(CONFIG, texture(1), out)
+            assert render_scene(CONFIG, texture(1), out) == whole
 
 
 def test_a_failure_leaves_no_half_files(tmp_path: Path) -> None:
@@ -148,6 +200,63 @@ def test_the_verb_renders_and_reports(tmp_path: Path, capsys: pytest.CaptureFixt
     )
     assert code == 0
     assert "scene-001.mkv: 20 frames" in answer
+
+
+def small_scene(tmp_path: Path) -> list[str]:
+    """Arguments of the verb for one small scene."""
+    cv2.imwrite(str(tmp_path / "0.png"), texture(0))
+    sizes = ("width_px=64", "height_px=48", "frames=20", "layer=null")
+    return ["--picture", str(tmp_path / "0.png"), *(w for size in sizes for w in ("--set", size))]
+
+
+def test_the_verb_leaves_other_peoples_files_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    others = ["movie.mkv.part", "sub/movie.mkv.part", "sub/scene-000.mkv.part"]
+    others += ["scene-007.mkv.part"]
+    for name in (*others, "scene-000.mkv.part", "scene-000.truth.json.part"):
+        (out / name).write_bytes(b"x")
+    assert run(capsys, *small_scene(tmp_path), "--out", str(out))[0] == 0
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert found == {*others, "scene-000.mkv", "scene-000.truth.json"}
+
+
+def test_the_verb_refuses_a_foreign_clip_before_it_renders_any(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "scene-001.mkv").write_bytes(b"a wedding")
+    code, _, said = run(capsys, *small_scene(tmp_path), "--scenes", "2", "--out", str(out))
+    assert code == 2
+    assert "scene-001.mkv: is not as it was rendered here" in said
+    assert len(said.strip().splitlines()) == 1
+    assert [path.name for path in out.iterdir()] == ["scene-001.mkv"]
+
+
+def test_brackets_in_a_path_are_printed_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o[" / "x]"
+    code, answer, _ = run(capsys, *small_scene(tmp_path), "--out", str(out))
+    assert code == 0
+    assert f"{out / 'scene-000.mkv'}: 20 frames" in answer
+
+
+def test_full_disk_and_read_only_output_end_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*small_scene(tmp_path), "--set", "frames=200", "--scenes", "2"]
+    for options, words in (("size=256k", "no space left"), ("ro,size=1m", "read-only")):
+        with mounted(tmp_path / "disk", options) as disk:
+            code, _, said = run(capsys, *arguments, "--out", str(disk / "out"))
+            assert code == 3
+            (line,) = said.strip().splitlines()
+            assert line.startswith(f"error: {disk}")
+            assert words in line
+            assert not list(disk.rglob("*" + PART_SUFFIX))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from dataset.shake import (
     HandPath,
     ShakeSpectrum,
+    Waveform,
     arc_lengths,
     hand_path,
     random_waveform,
@@ -18,9 +19,15 @@ def draw(seed: int, circling: float = 0.0) -> HandPath:
     return hand_path(np.random.default_rng(seed), 10.0, 0.5, circling)
 
 
+def speed(wave: Waveform, t: np.ndarray) -> np.ndarray:
+    """First derivative, by central differences: within 1e-6 of the true one at 12 Hz."""
+    step = 1e-5
+    return np.asarray((wave.at(t + step) - wave.at(t - step)) / (2 * step))
+
+
 def mean_squared_speed(path: HandPath) -> float:
     t = np.arange(0, 200, 1 / 240)
-    return float(np.mean(path.x_px.speed_at(t) ** 2 + path.y_px.speed_at(t) ** 2))
+    return float(np.mean(speed(path.x_px, t) ** 2 + speed(path.y_px, t) ** 2))
 
 
 def test_waveform_has_the_rms_that_was_asked_for() -> None:
@@ -49,13 +56,6 @@ def test_power_lies_in_the_band_and_falls_as_stated() -> None:
         assert share(low, high) == pytest.approx(part, rel=0.1)
 
 
-def test_speed_is_the_derivative() -> None:
-    wave = draw(3, 0.5).x_px
-    t, step = np.linspace(0, 2, 50), 1e-5
-    difference = (wave.at(t + step) - wave.at(t - step)) / (2 * step)
-    np.testing.assert_allclose(difference, wave.speed_at(t), atol=1e-4)
-
-
 def test_a_path_is_a_function_of_time_and_seed_only() -> None:
     t = np.arange(0, 1, 1 / 960)
     whole = draw(4).pose(t)
@@ -77,8 +77,8 @@ def test_circling_keeps_the_mean_squared_speed(circling: float) -> None:
 def test_full_circling_has_constant_speed() -> None:
     t = np.linspace(0, 3, 200)
     path = draw(8, 1.0)
-    speed = np.hypot(path.x_px.speed_at(t), path.y_px.speed_at(t))
-    np.testing.assert_allclose(speed, speed[0], rtol=1e-9)
+    speeds = np.hypot(speed(path.x_px, t), speed(path.y_px, t))
+    np.testing.assert_allclose(speeds, speeds[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("window_s", [0.016, 0.0123, 0.5])

@@ -5,19 +5,28 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bsd import command
 from bsd.errors import FoundBad, UserMistake
+from bsd.provenance import sha256_file
+from dataset import synthesis
 from dataset import synthesize as verb
-from dataset.blur import average
+from dataset.blur import average, plan_windows
+from dataset.executor import Advance
+from dataset.probe import sampled_places
 from dataset.recipe import Recipe, load_recipe
+from dataset.scenejob import SceneJob, make_scene
 from dataset.synthesis import SynthesisOptions, parse_splits, synthesize
-from dataset.tree import Tree
+from dataset.tree import SequenceWriter, Tree, held_tree
+from dataset.video import VideoFile
 from tests.dataset.clips import moving_texture, write_ffv1, write_folder, write_h264
+from tests.dataset.mounts import mounted
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,6 +235,51 @@ def test_a_stepped_sequence_is_left_out(tmp_path: Path, recipe: Recipe) -> None:
     assert left.reason.startswith("pairs 4 to 7: the picture moves up to")
 
 
+def swing(count: int, peak_px: float, at: int, width: int) -> list[np.ndarray]:
+    """A texture that rests but for one swing of `width` frames around frame `at`."""
+    near = np.abs(np.arange(count) - at) < width / 2
+    far = moving_texture(1, shape=(48, 64 + 400))[0]
+    places = np.cumsum(np.where(near, peak_px, 0.05))
+    return [np.ascontiguousarray(far[:, int(x) : int(x) + 64]) for x in places]
+
+
+@pytest.mark.parametrize("group", ["1", "7", "250"])
+def test_a_short_swing_is_noticed_wherever_key_frames_lie(
+    tmp_path: Path, recipe: Recipe, group: str
+) -> None:
+    """20 pairs are spread over 280 frames; half a period of 8 Hz takes 15."""
+    clip = write_h264(tmp_path / "clip.mkv", swing(280, 8.0, at=129, width=15), 240, g=group)
+    with pytest.raises(FoundBad, match=r"moves up to \d+\.\d px .* in 20 sampled pairs"):
+        synthesize([clip], recipe, tmp_path / "out", TWO)
+    kept = TWO.model_copy(update={"keep_stepped": True})
+    (step,) = synthesize([clip], recipe, tmp_path / "out", kept).steps
+    assert (step.split, step.sequence, step.pairs) == ("train", "000", 20)
+    assert step.step_px == pytest.approx(8.0, abs=0.6)
+
+
+def test_only_pairs_within_windows_are_sampled() -> None:
+    windows = plan_windows(64 * 60, 15, 64)
+    places = sampled_places(windows)
+    assert len(places) == 24
+    assert all(place % 64 < 14 for place in places)
+    assert max(np.diff(places)) <= 64 * 60 / 24 + 64
+    assert len(sampled_places(windows[:2])) == 3
+    assert sampled_places(plan_windows(9, 1, 1)) == []
+
+
+def test_steps_are_written_for_every_sequence(
+    tmp_path: Path, clips: list[Path], recipe: Recipe
+) -> None:
+    options = SynthesisOptions(workers=2, sequence_frames=4)
+    found = synthesize(clips, recipe, tmp_path / "out", options)
+    assert [(step.split, step.sequence) for step in found.steps] == [
+        ("train", "000"), ("train", "001"), ("test", "000"), ("test", "001"),
+    ]  # fmt: skip
+    for step in found.steps:
+        assert step.step_px == pytest.approx(1.0, abs=0.5)
+        assert step.pairs == 3
+
+
 @pytest.mark.parametrize(("shutter_us", "marks"), [(4100.0, ("long-sharp-shutter",)), (900.0, ())])
 def test_long_shutter_is_marked(
     tmp_path: Path, recipe: Recipe, shutter_us: float, marks: tuple[str, ...]
@@ -263,7 +317,15 @@ def test_split_rules() -> None:
         "ratio": (50.0, 25.0, 25.0),
         "splits": {"a": "test", "b=c": "train"},
     }
-    for wrong in (["half"], ["train", "test"], ["1:2"], ["1:2:x"], ["a=exam"]):
+    for wrong in (
+        ["nan:1:1"],
+        ["inf:1:1"],
+        ["half"],
+        ["train", "test"],
+        ["1:2"],
+        ["1:2:x"],
+        ["a=exam"],
+    ):
         with pytest.raises(UserMistake, match="--split"):
             parse_splits(wrong)
 
@@ -299,6 +361,13 @@ def test_the_verb(tmp_path: Path, clips: list[Path], capfd: pytest.CaptureFixtur
         (["--recipe", "gopro", "--set", "window.size=8"], "unknown field 'size'"),
         (["--recipe", "gopro", "--split", "exam"], "--split exam"),
         (["--recipe", "gopro", "--rate-hz", "-3"], "--rate-hz -3"),
+        (["--recipe", "gopro", "--rate-hz", "inf"], "--rate-hz inf"),
+        (["--recipe", "gopro", "--rate-hz", "nan"], "--rate-hz nan"),
+        (["--recipe", "gopro", "--shutter-us", "inf"], "--shutter-us inf"),
+        (["--recipe", "gopro", "--split", "nan:1:1"], "--split nan:1:1"),
+        (["--recipe", "gopro", "--name", "../x"], "field 'name'"),
+        (["--recipe", "gopro", "--name", ""], "field 'name'"),
+        (["--recipe", "gopro", "--set", "name=a/b"], "field 'name'"),
         (["--recipe", "gopro", "--rate-hz", "30"], "needs 240 fps"),
         (["--recipe", "gopro", "--workers", "0"], "workers"),
         ([], "--recipe"),
@@ -329,3 +398,95 @@ def test_bad_output_folders(
         code, _, told = run_verb(capfd, clips[0], "--recipe", "gopro", "--out", tmp_path / out)
         assert code == 2
         assert message in told
+
+
+def test_brackets_in_a_path_are_printed_as_they_are(
+    tmp_path: Path, clips: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o[" / "x]"
+    code, answer, _ = run_verb(capfd, clips[0], "--recipe", "gopro", "--out", out)
+    assert code == 0
+    assert answer.startswith(f"{out}: gopro-blur_gamma")
+
+
+def test_a_second_run_at_once_is_refused_and_changes_nothing(
+    tmp_path: Path, clips: list[Path], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run starts while the first one writes: all its sequences may be closed then."""
+    refused: list[str] = []
+
+    def meanwhile(job: SceneJob, threads: int, advance: Advance) -> None:
+        part = tmp_path / "out/train/000/Blur/RGB/00000000.png.part"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(b"being written")
+        with pytest.raises(UserMistake, match="another run writes this dataset now") as caught:
+            held_tree(tmp_path / "out", (tmp_path / "out/.work/plan.json").read_text()).__enter__()
+        refused.append(str(caught.value))
+        assert part.exists()
+        make_scene(job, threads, advance)
+
+    monkeypatch.setattr(synthesis, "make_scene", meanwhile)
+    synthesize(clips[:1], recipe, tmp_path / "out", TWO)
+    assert len(refused) == 1
+    assert len(Tree.open(tmp_path / "out").sequences("train")) == 1
+
+
+def test_a_source_that_ends_early_is_never_complete(
+    tmp_path: Path, clips: list[Path], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """80 frames hold 11 windows of 7 and three more, in which the damage lies."""
+    frames = VideoFile.frames
+
+    def short(source: VideoFile, *arguments: Any) -> Iterator[Any]:
+        yield from frames(source, *arguments)
+        raise UserMistake("79 of 80 frames can be decoded")
+
+    monkeypatch.setattr(VideoFile, "frames", short)
+    for _ in range(2):  # the second run goes on, and asks again
+        with pytest.raises(UserMistake, match="79 of 80"):
+            synthesize(clips[:1], recipe, tmp_path / "out", TWO)
+        assert not (tmp_path / "out/dataset.json").exists()
+    journal = (tmp_path / "out/.work/train-000.jsonl").read_bytes()
+    assert 0 < journal.count(b"\n") <= 10
+    monkeypatch.undo()
+    synthesize(clips[:1], recipe, tmp_path / "out", TWO)
+    assert len(Tree.open(tmp_path / "out").sequences("train")[0]) == 11
+
+
+def test_a_resumed_run_hashes_each_file_once(
+    tmp_path: Path, clips: list[Path], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, hashed = SequenceWriter.append, []
+
+    def interrupted(writer: SequenceWriter, *arguments: Any) -> None:
+        append(writer, *arguments)
+        if arguments[2].first_frame == 7 * 5:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SequenceWriter, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            synthesize(clips[:1], recipe, tmp_path / "out", TWO)
+    done = (tmp_path / "out/.work/train-000.jsonl").read_bytes().count(b"\n")
+    assert done >= 1
+    monkeypatch.setattr(
+        "dataset.writer.sha256_file", lambda path: (hashed.append(path), sha256_file(path))[1]
+    )
+    synthesize(clips[:1], recipe, tmp_path / "out", TWO)
+    assert len(hashed) == len(set(hashed)) == 2 * done
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_full_disk_and_read_only_output_end_in_one_line(
+    tmp_path: Path, clips: list[Path], capfd: pytest.CaptureFixture[str], workers: int
+) -> None:
+    arguments = [*clips, "--recipe", "gopro", "--set", "window.frames=7", "--workers", workers]
+    for options, words in (("size=64k", "no space left"), ("ro,size=1m", "read-only")):
+        with mounted(tmp_path / "disk", options) as disk:
+            code, answer, told = run_verb(capfd, *arguments, "--out", disk / "out")
+            assert (code, answer) == (3, "")
+            (line,) = [line for line in told.splitlines() if line.startswith("error: ")]
+            assert line.startswith(f"error: {disk}")
+            assert words in line
+            assert "Traceback" not in told
+            assert not list(disk.rglob("*.part"))

@@ -2,27 +2,31 @@
 
 import errno
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from bsd.errors import UserMistake, explain_os_error
 from dataset.manifest import read_manifest
+from dataset.png import encode_png
 from dataset.splits import Splits, assign
 from dataset.tree import (
     DatasetDescription,
     SequenceWriter,
     Tree,
     finish_tree,
+    held_tree,
     open_tree,
 )
+from tests.dataset.mounts import mounted
 
 pytestmark = pytest.mark.unit
 
@@ -48,21 +52,6 @@ def start_writing(root, threads=2):
 
 def pair(seed=0, size=(48, 64)):
     return np.random.default_rng(seed).integers(0, 256, (2, *size, 3), np.uint8)
-
-
-@contextmanager
-def mounted(folder, options):
-    """A tmpfs on `folder`; the test skips where mounting is not allowed."""
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_published_tree_is_read_back(tmp_path, two_clips, dataset_tools):
@@ -252,7 +241,7 @@ def test_frames_of_another_shape_or_type_are_named(begun, dataset_tools, blurry,
 
 def test_the_whole_tree_has_one_size(begun, dataset_tools):
     with (
-        pytest.raises(UserMistake, match="test/000: blurry frame 0: is 10 × 8 px"),
+        pytest.raises(UserMistake, match="test/000: blurry frame 0: is 10×8 px"),
         SequenceWriter(begun, "test", "000") as writer,
     ):
         writer.append(*pair(0, (8, 10)), dataset_tools["synthetic_source"](0))
@@ -305,13 +294,128 @@ def test_unfinished_and_damaged_trees_are_not_opened(begun, small_tree, tmp_path
         Tree.open(small_tree)
 
 
+@pytest.mark.parametrize("view", ["Blur", "Sharp"])
+def test_a_frame_that_was_changed_since_publishing_is_not_read(small_tree, view):
+    """A valid PNG of the right size, so that nothing but the hash can tell."""
+    path = small_tree / f"train/000/{view}/RGB/00000002.png"
+    path.write_bytes(encode_png(pair(3)[0]))
+    (sequence,) = Tree.open(small_tree).sequences("train")
+    read = sequence.read_blurry if view == "Blur" else sequence.read_sharp
+    assert read(1).shape == (48, 64, 3)
+    message = rf"{view}/RGB/00000002\.png: changed since .* python -m dataset\.verify {small_tree}"
+    with pytest.raises(UserMistake, match=message):
+        read(2)
+
+
+def test_the_shape_of_a_published_sequence_is_the_manifests(small_tree):
+    for path in small_tree.glob("train/000/Blur/RGB/*.png"):
+        path.write_bytes(b"")
+    assert Tree.open(small_tree).sequences("train")[0].shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"synthetic"', '"capture"'), ('"name": "small"', '"name": "large"')]
+)
+def test_a_description_that_was_edited_is_refused(small_tree, old, new):
+    path = small_tree / "dataset.json"
+    path.write_text(path.read_text().replace(old, new))
+    for opened in (Tree.open, lambda root: open_tree(root, "{}")):
+        with pytest.raises(UserMistake, match=r"dataset\.json: was edited"):
+            opened(small_tree)
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "", "a" * 101, ".hidden", "a\n", "a.", "a b "])
+def test_a_name_that_could_be_a_path_is_refused(name):
+    with pytest.raises(ValidationError, match="name"):
+        DatasetDescription(name=name, kind="synthetic")
+    assert DatasetDescription(name="My set_2.1-b", kind="synthetic").name == "My set_2.1-b"
+
+
+@pytest.mark.parametrize(
+    "left", [("splits.json",), ("manifest.jsonl",), ("splits.json", "manifest.jsonl")]
+)
+def test_a_tree_that_lost_its_description_is_not_plain(small_tree, left):
+    for name in {"dataset.json", "splits.json", "manifest.jsonl"} - set(left):
+        (small_tree / name).unlink()
+    with pytest.raises(UserMistake, match=r"dataset\.json: missing beside"):
+        Tree.open(small_tree)
+    with pytest.raises(UserMistake, match=r"dataset\.json: missing beside .* another folder"):
+        open_tree(small_tree, "{}")
+
+
+@pytest.mark.parametrize("name", ["manifest.jsonl", "splits.json"])
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_a_finished_tree_with_damaged_documents_is_not_called_finished(small_tree, name, damage):
+    if damage == "gone":
+        (small_tree / name).unlink()
+    else:
+        (small_tree / name).write_text("{}")
+    with pytest.raises(UserMistake, match=rf"{name}: .*restore it .*another folder") as caught:
+        open_tree(small_tree, "{}")
+    assert "\n" not in str(caught.value)
+
+
+def test_own_part_files_of_a_finished_tree_are_swept_and_others_left(small_tree):
+    own = ["train/000/Blur/RGB/00000002.png.part", "dataset.json.part"]
+    others = ["train/notes.part", "thesis/chapter.png.part", "train/000/Blur/RGB/x.png.part"]
+    (small_tree / "thesis").mkdir()
+    for name in (*own, *others):
+        (small_tree / name).write_bytes(b"x")
+    assert open_tree(small_tree, "{}") == "finished"
+    found = {path.relative_to(small_tree).as_posix() for path in small_tree.rglob("*.part")}
+    assert found == set(others)
+
+
+def test_a_foreign_work_folder_is_left_alone(tmp_path):
+    """`.work/plan.json` of another program must not make its folder ours."""
+    (tmp_path / ".work").mkdir()
+    (tmp_path / ".work/plan.json").write_text("[" * 20_000)
+    (tmp_path / ".work/film.part").write_bytes(b"x")
+    (tmp_path / "film.mkv.part").write_bytes(b"x")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserMistake, match="holds an unfinished dataset of other inputs"):
+        open_tree(tmp_path, "{}")
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_one_run_holds_the_whole_tree(tmp_path):
+    with held_tree(tmp_path / "t", "{}") as state:
+        assert state == "new"
+        with pytest.raises(UserMistake, match="another run writes this dataset now"):
+            open_tree(tmp_path / "t", "{}")
+        part = tmp_path / "t/train/000/Blur/RGB/00000000.png.part"
+        part.parent.mkdir(parents=True)
+        part.write_bytes(b"being written")
+        with pytest.raises(UserMistake, match="another run writes this dataset now"):
+            open_tree(tmp_path / "t", "{}")
+        assert part.exists()
+    assert open_tree(tmp_path / "t", "{}") == "resumed"
+    assert not part.exists()
+
+
+def test_names_are_on_the_disk_before_the_journals_go(begun, monkeypatch):
+    """A power cut after the journals are gone must not find a folder without its last names."""
+    events = []
+    rmtree = shutil.rmtree
+    monkeypatch.setattr(
+        "dataset.completion.sync_folder", lambda path: events.append(path.relative_to(begun))
+    )
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda path: (events.append(path.relative_to(begun)), rmtree(path))
+    )
+    finish_tree(begun, DatasetDescription(name="x", kind="synthetic"), assign(None, [("s", 1)]))
+    before = {str(path) for path in events[: events.index(Path(".work"))]}
+    views = ("train/000/Blur", "train/000/Sharp")
+    folders = {"train", "train/000", *views, *(f"{view}/RGB" for view in views)}
+    assert before == {".", *folders}
+    assert str(events[events.index(Path(".work")) - 1]) == "."
+
+
 def make_plain(root, names, rgb=True):
     for name in names:
         for view in ("Blur", "Sharp"):
             folder = root / "train" / name / view / ("RGB" if rgb else "")
             folder.mkdir(parents=True)
-            from dataset.png import encode_png
-
             for index in (10, 9, 1):
                 (folder / f"{index}.png").write_bytes(encode_png(pair(index)[0]))
 

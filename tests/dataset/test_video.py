@@ -56,16 +56,19 @@ def test_colours_of_a_camera_clip(tmp_path: Path) -> None:
             assert np.abs(middle.mean(axis=(0, 1)) - colours[2 * row + column]).max() < 1.5
 
 
-def test_pairs_are_neighbours(tmp_path: Path) -> None:
-    frames = moving_texture(60)
-    for name, writer in (("a.mkv", write_ffv1), ("b.mkv", write_h264)):
-        source = open_source(writer(tmp_path / name, frames))
-        every = [frame.astype(int) for frame in source.frames()]
-        pairs = list(source.pairs(10, 40, 5))
-        assert 4 <= len(pairs) <= 5  # key frames, where there are four
-        for before, after in pairs:
-            place = int(np.argmin([np.abs(frame - before).sum() for frame in every]))
-            assert 10 <= place < 49
+@pytest.mark.parametrize("group", ["1", "7", "250"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pairs_are_the_neighbours_that_were_asked_for(
+    tmp_path: Path, group: str, threads: int
+) -> None:
+    """Wherever key frames lie, also where places follow one another or come late."""
+    path = write_h264(tmp_path / "b.mkv", moving_texture(60), g=group, bf="2")
+    source = open_source(path, threads=threads)
+    every = list(source.frames())
+    for places in ([0], [0, 1, 2], [3, 5, 6, 30, 31, 58], [58], []):
+        pairs = list(source.pairs(places))
+        assert len(pairs) == len(places)
+        for place, (before, after) in zip(places, pairs, strict=True):
             assert np.array_equal(before, every[place])
             assert np.array_equal(after, every[place + 1])
 
@@ -173,6 +176,32 @@ def test_a_folder_reads_in_the_order_of_numbers(tmp_path: Path) -> None:
     assert float(open_source(folder, rate_hz=120.0).rate_hz) == 120.0
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((0, 1, 2, 7, 8), r"clip: frames 3 to 6 missing between '2\.png' and '7\.png'"),
+        ((3, 5), r"clip: frame 4 missing between '3\.png' and '5\.png'"),
+        (("1", "01", "2"), r"clip: two frames have one number, between '01\.png' and '1\.png'"),
+    ],
+)
+def test_a_gap_in_the_numbers_is_refused(
+    tmp_path: Path, names: tuple[object, ...], message: str
+) -> None:
+    folder = write_folder(tmp_path / "clip", [])
+    for name in names:
+        cv2.imwrite(str(folder / f"{name}.png"), moving_texture(1)[0])
+    with pytest.raises(UserMistake, match=message):
+        open_source(folder, rate_hz=240.0)
+
+
+def test_names_without_a_running_number_are_taken_as_sorted(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "clip", [])
+    for shade, name in enumerate(("12-59-58", "13-00-01", "13-00-02")):
+        cv2.imwrite(str(folder / f"{name}.png"), np.full((40, 40, 3), shade, np.uint8))
+    frames = list(open_source(folder, rate_hz=240.0).frames())
+    assert [int(frame[0, 0, 0]) for frame in frames] == [0, 1, 2]
+
+
 def test_grey_frames_become_rgb(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "grey", [])
     grey = moving_texture(1)[0][..., 0]
@@ -197,6 +226,36 @@ def test_gpmf_shutter() -> None:
     assert shutters_us(packet) == pytest.approx((1000.0, 2000.0, 500.0), rel=1e-6)
     assert shutters_us(packet[:-4]) == ()  # cut short: what is incomplete is not guessed
     assert not is_gpmf(b"\0\0\0\0")
+
+
+@pytest.mark.parametrize(
+    ("kind", "item_bytes", "content"),
+    [
+        (b"f", 1, b"\0" * 7),
+        (b"f", 0, b""),
+        (b"f", 3, b"\0" * 9),
+        (b"f", 4, struct.pack(">3f", float("nan"), float("inf"), -1.0)),
+    ],
+)
+def test_a_shutter_that_makes_no_sense_is_not_read(
+    kind: bytes, item_bytes: int, content: bytes
+) -> None:
+    count = len(content) // item_bytes if item_bytes else 3
+    shut = b"SHUT" + kind + struct.pack(">BH", item_bytes, count) + content
+    assert shutters_us(record(b"DEVC", b"\0", 1, shut + bytes(-len(shut) % 4))) == ()
+
+
+def test_a_packet_of_endless_nesting_ends() -> None:
+    packet = b""
+    for _ in range(5000):
+        packet = b"DEVC\0" + struct.pack(">BH", 4, min(len(packet) // 4, 65535)) + packet
+    assert shutters_us(packet) == ()
+
+
+@pytest.mark.parametrize("tag", ["1e999", "1e--3", "-5", "."])
+def test_a_shutter_tag_that_makes_no_sense_is_not_read(tmp_path: Path, tag: str) -> None:
+    path = write_ffv1(tmp_path / "a.mkv", moving_texture(3), comment=f"bsd shutter_us={tag}")
+    assert open_source(path).shutter_us is None
 
 
 @pytest.mark.parametrize(

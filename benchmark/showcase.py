@@ -1,4 +1,4 @@
-"""Which held-out frames a report shows, and their pictures: never only the best ones."""
+"""Which scored frames a report shows, and their pictures: never only the best ones."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.protocol import PSNR_CAP_DB, primary_frames
 from benchmark.result import FrameScore, Result, SequenceScore
 from bsd.errors import UserMistake
 from bsd.page import Comparison, Picture, cell_text
+from calibration.fidelity import psnr
+from dataset.png import decode_png, encode_png
 from dataset.tree import SequenceFiles, Tree
 
 _PSNR_TOLERANCE_DB = 1e-6
@@ -82,8 +88,6 @@ def frames_to_keep(lengths: Mapping[str, int], each: int) -> frozenset[tuple[str
     each
         How many of each sequence.
     """
-    from benchmark.protocol import primary_frames
-
     return frozenset(
         (name, primary_frames(length)[place])
         for name, length in lengths.items()
@@ -106,7 +110,9 @@ def kept_frames(folder: Path) -> dict[str, tuple[int, ...]]:
         if path.stem.isdecimal():
             found[path.parent.name] = (*found.get(path.parent.name, ()), int(path.stem))
     if not found:
-        raise UserMistake(f"{folder}: holds no SEQUENCE/00000000.png; give the folder of --keep")
+        raise UserMistake(
+            f"{folder}: holds no SEQUENCE/00000000.png; give the folder of evaluate's --keep-frames"
+        )
     return found
 
 
@@ -151,28 +157,30 @@ def _comparison(
     result: Result, choice: Choice, files: SequenceFiles, restored: Path | None
 ) -> Comparison:
     index = choice.restored.index
-    blurry, sharp = files.blurry[index].read_bytes(), files.sharp[index].read_bytes()
-    pictures = [Picture("blurry", blurry, _db(choice.blurry.psnr_db))]
+    # Read and encoded anew, not copied: reading checks a frame against the manifest.
+    blurry, sharp = files.read_blurry(index), files.read_sharp(index)
+    pictures = [Picture("blurry", encode_png(blurry), _db(choice.blurry.psnr_db))]
     if restored is not None:
         content = restored.read_bytes()
         _check_is_scored(result, choice, content, sharp, restored)
         pictures.append(Picture("restored", content, _db(choice.restored.psnr_db)))
-    pictures.append(Picture("sharp", sharp))
+    pictures.append(Picture("sharp", encode_png(sharp)))
     return Comparison(pictures, caption=_caption(choice, len(result.sequences)))
 
 
 def _check_is_scored(
-    result: Result, choice: Choice, restored: bytes, sharp: bytes, path: Path
+    result: Result, choice: Choice, content: bytes, sharp: NDArray[np.uint8], path: Path
 ) -> None:
     """Refuse a picture of another run: its PSNR must be the one in the result."""
-    from benchmark.protocol import PSNR_CAP_DB
-    from calibration.fidelity import psnr
-    from dataset.png import decode_png
-
+    restored = decode_png(content, str(path))
+    if restored.shape != sharp.shape:
+        raise UserMistake(
+            f"{path}: is {restored.shape[1]}x{restored.shape[0]} px, the test set's frames are"
+            f" {sharp.shape[1]}x{sharp.shape[0]}; these frames are of another run"
+        )
     if result.mode == "legacy-patch":  # scores are of random patches, not of whole frames
         return
-    pair = decode_png(restored, str(path)), decode_png(sharp, f"the sharp partner of {path}")
-    value = psnr(*pair, cap_db=PSNR_CAP_DB)
+    value = psnr(restored, sharp, cap_db=PSNR_CAP_DB)
     if abs(value - choice.restored.psnr_db) > _PSNR_TOLERANCE_DB:
         raise UserMistake(
             f"{path}: its PSNR is {value:.3f} dB, the result says"

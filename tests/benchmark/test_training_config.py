@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.trainconfig import TrainConfig, first_difference
+from benchmark.training_config import TrainConfig, first_difference
 from bsd.errors import UserMistake
 
 pytestmark = pytest.mark.unit

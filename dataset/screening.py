@@ -11,13 +11,14 @@ from pathlib import Path
 
 from bsd.document import PART_SUFFIX
 from bsd.errors import UserMistake
-from dataset.manifest import Entry
+from dataset.image import size_text
+from dataset.layout import VIEWS
+from dataset.manifest import Entry, SyntheticSource
 from dataset.pairing import Block, Thumbnail, judge, swapped_frames, thumbnail
 from dataset.png import TruncatedPng, read_png
 from dataset.splits import SPLITS
 from dataset.tree import SequenceFiles, sequence_of, unlike
 from dataset.verification import Finding, Kind, PairingResult, Progress
-from dataset.writer import VIEWS
 
 _WHOLE_FRAMES = 128  # a plain tree is read in blocks of this length: bounds the memory
 _SAMPLE_FRAMES, _SAMPLES = 12, 3  # where hashes hold the order already
@@ -28,24 +29,37 @@ def check_pairs(
     root: Path, entries: Sequence[Entry], bad: set[str], threads: int, progress: Progress
 ) -> tuple[list[Finding], tuple[PairingResult, ...]]:
     """Judge samples of each sequence of a manifest; sequences with a `bad` file are skipped."""
-    sequences = []
+    sequences: list[SequenceFiles] = []
+    single: dict[str, bool] = {}
     for (split, name), group in groupby(entries, key=sequence_of):
-        paths = [entry.path for entry in group]
+        listed = list(group)
         blurry, sharp = (
-            tuple(root / path for path in paths if path.startswith(f"{split}/{name}/{view}/"))
+            tuple(
+                root / item.path
+                for item in listed
+                if item.path.startswith(f"{split}/{name}/{view}/")
+            )
             for view in VIEWS
         )
         sequences += [
             SequenceFiles(known, name, None, blurry, sharp) for known in SPLITS if known == split
         ]
+        single[f"{split}/{name}"] = all(_of_one_frame(item) for item in listed)
+    shape = Counter(item.shape for item in entries).most_common(1)[0][0] if entries else None
     unreadable = {root / path for path in bad}
 
     def check(item: SequenceFiles) -> Found:
         if unlike(item) or unreadable & {*item.blurry, *item.sharp}:
             return [], _skipped(item)
-        return _judged(_Reader(root, item, item.shape), _sampled(len(item)))
+        reader = _Reader(root, item, shape)
+        return _judged(reader, _sampled(len(item)), single[f"{item.split}/{item.name}"])
 
     return _run(sequences, check, threads, progress)
+
+
+def _of_one_frame(entry: Entry) -> bool:
+    """Whether a blurry frame was made from one source frame, and so is the sharp one itself."""
+    return isinstance(entry.source, SyntheticSource) and entry.source.frame_count == 1
 
 
 def check_plain(
@@ -91,8 +105,8 @@ class _Reader:
         else:
             if self.shape is None or image.shape == self.shape:
                 return thumbnail(image)
-            here, others = (f"{size[1]} × {size[0]} px" for size in (image.shape, self.shape))
-            self._note(path, "shape", f"is {here}, other frames are {others}")
+            text = f"is {size_text(image.shape)} px, other frames are {size_text(self.shape)} px"
+            self._note(path, "shape", text)
         return None
 
     def blocks(self, spans: Iterable[range]) -> Iterator[Block]:
@@ -114,11 +128,11 @@ class _Reader:
         )
 
 
-def _judged(reader: _Reader, spans: Sequence[range]) -> Found:
+def _judged(reader: _Reader, spans: Sequence[range], may_be_equal: bool = False) -> Found:
     item = reader.sequence
     blocks = reader.blocks(spans)
     first = next(blocks, None)
-    pairing = None if first is None else judge(chain([first], blocks))
+    pairing = None if first is None else judge(chain([first], blocks), may_be_equal)
     if pairing is None or reader.findings:
         return reader.findings, _skipped(item)
     result = PairingResult(

@@ -1,0 +1,96 @@
+"""Compares a published dataset's files with its manifest, and finds what should not be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bsd.document import PART_SUFFIX
+from bsd.provenance import sha256_file
+from dataset.layout import DOCUMENT_NAMES, WORK_NAME, is_own_part
+from dataset.manifest import Entry
+from dataset.verification import Finding, Kind, Progress
+
+_AGAIN = "run the command that made the dataset again"
+
+
+@dataclass(frozen=True)
+class _Other:
+    """What lies in the place of a listed file: not its content."""
+
+    sha256: str
+    size: int
+
+
+def check_files(
+    root: Path, entries: Sequence[Entry], hashes: bool, threads: int, progress: Progress
+) -> list[Finding]:
+    """Compare every listed file with its entry: there, of the right size, of the right content."""
+    others: dict[str, _Other] = {}
+    findings = []
+    with ThreadPoolExecutor(threads) as pool, progress("files", len(entries)) as advance:
+        whole = pool.map(lambda entry: _found(root, entry, hashes), entries)
+        for entry, found in zip(entries, whole, strict=True):
+            advance(1)
+            if found is None:
+                text = "is in the manifest but not on the disk"
+                findings.append(Finding(path=entry.path, kind="missing", text=text))
+            elif found.sha256 != entry.sha256:
+                others[entry.path] = found
+    return findings + _changed(others, entries)
+
+
+def _found(root: Path, entry: Entry, hashes: bool) -> _Other | None:
+    path = root / entry.path
+    if not path.is_file():
+        return None
+    size = path.stat().st_size
+    known = size == entry.bytes and not hashes
+    return _Other(entry.sha256 if known else sha256_file(path), size)
+
+
+def _changed(others: Mapping[str, _Other], entries: Sequence[Entry]) -> list[Finding]:
+    expected = {entry.path: entry for entry in entries}
+    owners: dict[str, list[str]] = {}
+    for entry in entries:
+        owners.setdefault(entry.sha256, []).append(entry.path)
+    findings = []
+    for path, found in others.items():
+        entry = expected[path]
+        kind: Kind
+        if found.sha256 in owners:
+            kind = "swapped"
+            theirs = owners[found.sha256]
+            mutual = [
+                name for name in theirs if name in others and others[name].sha256 == entry.sha256
+            ]
+            text = f"changed places with {mutual[0]}" if mutual else f"is a copy of {theirs[0]}"
+        elif found.size < entry.bytes:
+            kind, text = "truncated", f"has {found.size} of {entry.bytes} bytes"
+        else:
+            kind, text = "changed", "its content is not what was published (SHA-256 differs)"
+        findings.append(Finding(path=path, kind=kind, text=text))
+    return findings
+
+
+def check_leftovers(root: Path, listed: Iterable[str] | None) -> list[Finding]:
+    """Unfinished work, and with `listed` every file that is neither listed nor a document."""
+    known = None if listed is None else {*listed, *DOCUMENT_NAMES}
+    findings = []
+    if (root / WORK_NAME).exists():
+        findings.append(Finding(path=WORK_NAME, kind="unfinished", text=f"unfinished: {_AGAIN}"))
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if name.startswith(f"{WORK_NAME}/") or name == WORK_NAME:
+            continue
+        if is_own_part(name):
+            text = f"half-written file: remove it, or {_AGAIN}"
+            findings.append(Finding(path=name, kind="unfinished", text=text))
+        elif known is not None and name not in known and not path.is_dir():
+            findings.append(Finding(path=name, kind="extra", text="is not in the manifest"))
+        elif known is None and name.endswith(PART_SUFFIX):
+            text = "half-written file: remove it"
+            findings.append(Finding(path=name, kind="unfinished", text=text))
+    return findings
