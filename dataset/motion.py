@@ -9,7 +9,7 @@ turn it names the centre's motion, not the largest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +32,9 @@ _LEAST_SHARE = 0.002
 _SMALLEST_SIDE_PX = 32
 
 
-def largest_step_px(pairs: Iterable[tuple[Frame, Frame]], threads: int = 1) -> float | None:
+def largest_step_px(
+    parts: Sequence[Iterable[tuple[Frame, Frame]]], threads: int = 1
+) -> float | None:
     """The largest `step_px` of several pairs; None where none of them can be measured.
 
     Where there are many, all are looked at roughly, for a fifteenth of the time, and the four
@@ -40,19 +42,24 @@ def largest_step_px(pairs: Iterable[tuple[Frame, Frame]], threads: int = 1) -> f
 
     Parameters
     ----------
-    pairs
-        Neighbouring frames, as `step_px` takes them.
+    parts
+        Neighbouring frames, as `step_px` takes them, in parts that may be read side by side.
     threads
-        Pairs that are measured at a time; the result does not depend on it.
+        Parts that are read and pairs that are measured at a time; the result does not depend
+        on it.
     """
-    reduced = [pair for frames in pairs if (pair := _reduced(*frames)) is not None]
     with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
+        reduced = [pair for part in pool.map(_all_reduced, parts) for pair in part]
         if len(reduced) > _MEASURED:
             rough = list(pool.map(lambda pair: _step_px(pair.smaller(), _ROUGH) or 0.0, reduced))
             order = sorted(range(len(reduced)), key=lambda k: (-rough[k], k))
             reduced = [reduced[k] for k in order[:_MEASURED]]
         steps = pool.map(_step_px, reduced)
         return max((step for step in steps if step is not None), default=None)
+
+
+def _all_reduced(pairs: Iterable[tuple[Frame, Frame]]) -> list[_GreyPair]:
+    return [pair for frames in pairs if (pair := _reduced(*frames)) is not None]
 
 
 def step_px(before: Frame, after: Frame) -> float | None:

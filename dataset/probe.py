@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from dataset.recipe import Recipe, Times
 from dataset.video import Source, open_source
 
 _FEWEST_SAMPLES, _MOST_SAMPLES = 3, 24
+_WINDOWS_PER_SAMPLE = 2
 _SAMPLES_OF_A_REFUSAL = 8
+_PARTS = 4
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def probe(request: ProbeRequest, threads: int, _advance: object) -> Probe:
     cuts: list[Cut] = []
     for first_pair, group in groups:
         places = sampled_places(group)
-        step_px = largest_step_px(source.pairs(places), source.threads)
+        step_px = _largest_step_px(source, places)
         stepped = step_px is not None and step_px > recipe.bounds.max_step_px
         if stepped and not request.keep_stepped:
             left_out.append(
@@ -121,10 +124,21 @@ def sampled_places(windows: tuple[Window, ...]) -> list[int]:
     """First frames of the pairs of neighbours to look at, evenly spread over what is averaged.
 
     One for every two windows, from 3 to 24: fewer miss the peaks of a hand's shake, and more
-    would cost more than a small share of the synthesis.
+    would cost more than a small share of the synthesis, for each has to be decoded up to.
     """
     places = sorted({window.first + k for window in windows for k in range(window.frames - 1)})
-    return spread(places, min(max(len(windows) // 2, _FEWEST_SAMPLES), _MOST_SAMPLES))
+    return spread(
+        places, min(max(len(windows) // _WINDOWS_PER_SAMPLE, _FEWEST_SAMPLES), _MOST_SAMPLES)
+    )
+
+
+def _largest_step_px(source: Source, places: Sequence[int]) -> float | None:
+    """Read the pairs side by side, in parts that do not depend on the number of threads."""
+    reader = copy.copy(source)
+    reader.threads = 1
+    size = -(-len(places) // _PARTS)
+    parts = [places[first : first + size] for first in range(0, len(places), size or 1)]
+    return largest_step_px([reader.pairs(part) for part in parts], source.threads)
 
 
 def spread(places: Sequence[int], samples: int) -> list[int]:
@@ -156,7 +170,7 @@ def _pairs(first: int, count: int) -> str:
 
 def _wrong_rate(source: Source, recipe: Recipe) -> str:
     places = spread(range(source.frame_count - 1), _SAMPLES_OF_A_REFUSAL)
-    step_px = largest_step_px(source.pairs(places), source.threads)
+    step_px = _largest_step_px(source, places)
     bound = f"bound {recipe.bounds.max_step_px:g} px"
     moves = (
         f"from one frame to the next the picture moves up to {step_px:.1f} px ({bound})"

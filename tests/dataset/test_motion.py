@@ -47,7 +47,7 @@ def test_threads_do_not_change_it() -> None:
     picture = scene()
     pairs = [(code(moved(picture, k, 0), k), code(moved(picture, 2 * k, 0), 9)) for k in range(4)]
     before = cv2.getNumThreads()
-    assert largest_step_px(pairs, 1) == largest_step_px(pairs, 3)
+    assert largest_step_px([pairs], 1) == largest_step_px([pairs[:2], pairs[2:]], 3)
     assert cv2.getNumThreads() == before
 
 
@@ -68,4 +68,8 @@ def test_the_largest_of_many_is_found_among_noise() -> None:
         (code(picture, 2 * k), code(cv2.warpAffine(picture, matrix, (720, 540)), 2 * k + 1))
         for k, matrix in enumerate(matrices)
     ]
-    assert largest_step_px(pairs, 2) == step_px(*pairs[17]) == pytest.approx(4.4, abs=0.4)
+    assert (
+        largest_step_px([pairs[:9], pairs[9:]], 2)
+        == step_px(*pairs[17])
+        == pytest.approx(4.4, abs=0.4)
+    )

@@ -1,12 +1,14 @@
 """A command with all its descendants: started, killed at a moment, and looked for afterwards."""
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,26 +18,25 @@ _RUN_S = 240.0
 _TRIES = 8
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command that ran to its end did."""
+@dataclass
+class _Running:
+    """A command's process, and what it had said when it was over."""
 
-    seconds: float
-    output: str
+    process: "subprocess.Popen[bytes]"
+    output: str = ""
 
 
-def run_to_the_end(words: Sequence[str]) -> Ended:
-    """Run a command; it must end with 0 and leave no process behind ten seconds later."""
+def run_to_the_end(words: Sequence[str]) -> float:
+    """Run a command; the seconds it took.
+
+    It must end with 0 and leave no process behind ten seconds later.
+    """
     start = time.perf_counter()
-    with _started(words) as process:
-        try:
-            output, _ = process.communicate(timeout=_RUN_S)
-        finally:
-            process.kill()
-    seconds = time.perf_counter() - start
-    assert process.returncode == 0, output
-    _wait_until_gone(process.pid)
-    return Ended(seconds, output)
+    with _started(words) as command:
+        command.process.wait(_RUN_S)
+        seconds = time.perf_counter() - start
+    assert command.process.returncode == 0, command.output
+    return seconds
 
 
 def kill(words: Sequence[str], out: Path, delay_s: float, first: str | None = None) -> None:
@@ -65,55 +66,67 @@ def kill(words: Sequence[str], out: Path, delay_s: float, first: str | None = No
 
 
 def _was_killed(words: Sequence[str], out: Path, delay_s: float, first: str | None) -> bool:
-    with _started(words) as process:
-        try:
-            if first is not None:
-                _wait_for_file(process, out, first)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(delay_s)
-        finally:
-            process.kill()
-        output, _ = process.communicate()
-    _wait_until_gone(process.pid)
-    assert process.returncode in (0, -signal.SIGKILL), output
-    return process.returncode != 0
+    with _started(words) as command:
+        if first is not None:
+            _wait_for_file(command.process, out, first)
+        with suppress(subprocess.TimeoutExpired):
+            command.process.wait(delay_s)
+    code = command.process.returncode
+    assert code in (0, -signal.SIGKILL), command.output
+    return bool(code)
 
 
-def _wait_for_file(process: "subprocess.Popen[str]", out: Path, pattern: str) -> None:
+def _wait_for_file(process: "subprocess.Popen[bytes]", out: Path, pattern: str) -> None:
     end = time.monotonic() + _RUN_S
     while process.poll() is None and not any(out.rglob(pattern)):
         assert time.monotonic() < end, f"no {pattern} in {out} after {_RUN_S:g} s"
         time.sleep(0.005)
 
 
-def _started(words: Sequence[str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # descendants stay in it, whatever becomes of their parent
-    )
+@contextmanager
+def _started(words: Sequence[str]) -> Iterator[_Running]:
+    """Start a command; at the end it is killed, and its descendants must be gone."""
+    # Not a pipe: a descendant that lives on would hold its other end open.
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words],
+            cwd=ROOT,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,  # descendants stay in it, whatever becomes of their parent
+        )
+        command = _Running(process)
+        try:
+            yield command
+        finally:
+            process.kill()
+            process.wait()
+            said.seek(0)
+            command.output = said.read().decode()
+            _wait_until_gone(process.pid)
 
 
 def _wait_until_gone(session: int) -> None:
     end = time.monotonic() + _LAST_S
     while left := _left_of(session):
-        assert time.monotonic() < end, f"processes {left} outlived their parent by {_LAST_S:g} s"
+        if time.monotonic() > end:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise AssertionError(f"outlived their parent by {_LAST_S:g} s: {left}")
         time.sleep(0.02)
 
 
-def _left_of(session: int) -> list[str]:
+def _left_of(session: int) -> dict[int, str]:
     """Live processes of a session, with their command lines."""
-    found = []
+    found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue
         try:
             state, _, _, number = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
             if int(number) == session and state not in "ZX":
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
+                found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found

@@ -58,7 +58,7 @@ def test_killed_anywhere_and_resumed(
     clips: list[Path], tmp_path: Path, count: Callable[[int], int], figure: Callable[[str], None]
 ) -> None:
     wholes = {workers: tmp_path / f"whole-{workers}" for workers in (2, 1)}
-    seconds = {n: run_to_the_end(words(clips, out, n)).seconds for n, out in wholes.items()}
+    seconds = {n: run_to_the_end(words(clips, out, n)) for n, out in wholes.items()}
     whole = files_of(wholes[1])
     assert len(whole) == 3 + 2 * 2 * CLIP_FRAMES // 7
     assert files_of(wholes[2]) == whole
