@@ -28,7 +28,9 @@ cd "$work/empty"
 bsd="$work/env/bin/bsd"
 "$bsd" --version
 "$bsd" benchmark cost --json >cost.json
-"$bsd" dataset render --picture shipped:coffee --set frames=66 --set width_px=128 --set height_px=96 --out sources
-"$bsd" dataset synthesize --recipe high-fps --set window.hop_frames=16 --split test sources/*.mkv --out BSD_wheel
+"$bsd" dataset render --picture shipped:coffee --set frames=95 --set width_px=128 --set height_px=96 --out sources
+"$bsd" dataset synthesize --recipe rendered --split test sources/*.mkv --out BSD_wheel
 "$bsd" dataset verify BSD_wheel
+"$bsd" benchmark evaluate --model identity --dataset BSD_wheel
+"$bsd" benchmark report --results results/*.json --dataset BSD_wheel --out report.html
 echo "the installed wheel works from an empty folder"
