@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Compare our speed with the usual scripts'; a missed aim is shown and is no failure.
 
-    Example: python -m perf fidelity --json /tmp/fidelity.json
+    Example: python -m perf fidelity --json fidelity.json
     """
     known = bench_names()
     if listed:

@@ -1,7 +1,6 @@
 """A dataset small enough to train on in a test, and a disk small enough to fill."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from dataset.manifest import SyntheticSource
 from dataset.png import encode_png
 from dataset.splits import Assignment, Splits
 from dataset.tree import DatasetDescription, SequenceWriter, Tree, finish_tree, open_tree
+from tests.mounts import mounted
+from tests.origins import synthetic_source
 
 _LENGTHS = {("train", "000"): 9, ("train", "001"): 7, ("valid", "000"): 8}
 HEIGHT_PX, WIDTH_PX = 40, 48
@@ -53,18 +53,7 @@ def published_tree(plain_tree: Path, tmp_path: Path) -> Path:
         sequences.append(Assignment(split=files.split, sequence=files.name, scene=scene))
         with SequenceWriter(root, files.split, files.name) as writer:
             for index in range(len(files)):
-                source = SyntheticSource(
-                    scene=scene,
-                    input_name="a.mkv",
-                    input_sha256="0" * 64,
-                    recipe="gopro/blur",
-                    recipe_sha256="1" * 64,
-                    first_frame=7 * index,
-                    frame_count=7,
-                    sharp_frame=7 * index + 3,
-                    rate_hz=240.0,
-                    shutter_us=None,
-                )
+                source = synthetic_source(index, scene, marks=())
                 writer.append(files.read_blurry(index), files.read_sharp(index), source)
     about = DatasetDescription(name="published", kind="synthetic")
     finish_tree(root, about, Splits(sequences=tuple(sequences)))
@@ -74,16 +63,5 @@ def published_tree(plain_tree: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB in memory; skips where mounting is not allowed."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
-    try:
+    with mounted(tmp_path / "disk", "size=256k") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -15,11 +15,11 @@ from benchmark import judge
 from benchmark.checkpoint import ModelCard, save_model
 from benchmark.result import Result, TrainingSet
 from bsd import command
-from dataset.manifest import SyntheticSource
 from dataset.png import encode_png, read_png
 from dataset.splits import Assignment, Splits
 from dataset.tree import DatasetDescription, SequenceWriter, Tree, finish_tree, open_tree
 from models.registry import create
+from tests.origins import synthetic_source
 
 pytestmark = pytest.mark.unit
 
@@ -39,19 +39,7 @@ def dataset(tmp_path):
     for name, scene in scenes.items():
         with SequenceWriter(root, "test", name) as writer:
             for index, (blurry, sharp) in enumerate(zip(*pairs(int(name)), strict=True)):
-                source = SyntheticSource(
-                    scene=scene,
-                    input_name="a.mkv",
-                    input_sha256="0" * 64,
-                    recipe="gopro/blur",
-                    recipe_sha256="1" * 64,
-                    first_frame=7 * index,
-                    frame_count=7,
-                    sharp_frame=7 * index + 3,
-                    rate_hz=240.0,
-                    shutter_us=None,
-                    marks=("shutter-unknown",),
-                )
+                source = synthetic_source(index, scene)
                 writer.append(blurry, sharp, source)
     splits = Splits(
         sequences=tuple(

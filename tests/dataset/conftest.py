@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from dataset.manifest import SyntheticSource
 from dataset.splits import assign
 from dataset.tree import DatasetDescription, SequenceWriter, finish_tree, open_tree
+from tests.origins import synthetic_source
 
 
 def moving_pair(position, count, size=(48, 64), blur=0.8, picture="astronaut", noise=0.0, seed=0):
@@ -34,22 +34,6 @@ def moving_pair(position, count, size=(48, 64), blur=0.8, picture="astronaut", n
     blurry = [frame(np.mean([picture_at(t + o) for o in offsets], axis=0)) for t in range(count)]
     sharp = [frame(picture_at(t)) for t in range(count)]
     return blurry, sharp
-
-
-def synthetic_source(index, scene="s"):
-    return SyntheticSource(
-        scene=scene,
-        input_name=f"{scene}.mp4",
-        input_sha256="0" * 64,
-        recipe="high-fps/centre",
-        recipe_sha256="1" * 64,
-        first_frame=5 * index,
-        frame_count=5,
-        sharp_frame=5 * index + 2,
-        rate_hz=240.0,
-        shutter_us=None,
-        marks=("shutter-unknown",),
-    )
 
 
 def write_tree(root, clips, threads=1, plan="{}", finish=True):

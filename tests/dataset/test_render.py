@@ -14,7 +14,7 @@ from bsd.provenance import sha256_file
 from dataset.recipe import load_recipe
 from dataset.render import Job, app, render_frames, render_scene, render_scenes, truth_path
 from dataset.scene import ObjectLayer, SceneConfig, Truth
-from tests.dataset.mounts import mounted
+from tests.mounts import mounted
 
 pytestmark = pytest.mark.unit
 

@@ -26,7 +26,7 @@ from dataset.synthesis import SynthesisOptions, parse_splits, synthesize
 from dataset.tree import SequenceWriter, Tree, held_tree
 from dataset.video import VideoFile
 from tests.dataset.clips import moving_texture, write_ffv1, write_folder, write_h264
-from tests.dataset.mounts import mounted
+from tests.mounts import mounted
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]

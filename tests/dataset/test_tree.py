@@ -26,7 +26,7 @@ from dataset.tree import (
     held_tree,
     open_tree,
 )
-from tests.dataset.mounts import mounted
+from tests.mounts import mounted
 
 pytestmark = pytest.mark.unit
 
