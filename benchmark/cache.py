@@ -5,7 +5,7 @@ as much. Made once per dataset and split, and made again where it does not fit a
 
 ``CACHE/IDENTITY_NAME/SPLIT/`` holds ``index.json`` and ``frames.u8``, the sequences one after
 another, each as its blurry frames (T, H, W, 3) and then its sharp ones, RGB. IDENTITY is the
-dataset's, cut to sixteen digits: equal content shares a cache, wherever it lies and is called.
+dataset's, cut to sixteen digits: equal content of one name shares a cache, wherever it lies.
 """
 
 from __future__ import annotations

@@ -129,7 +129,8 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelCard, str]:
         raise UserMistake(f"{folder}: no such folder; give a folder with {CARD_NAME}")
     card = ModelCard.read(folder / CARD_NAME)
     try:
-        module = create(card.model, card.config)
+        with torch.device("meta"):  # shapes alone: a card must not make us ask for memory
+            expected = create(card.model, card.config).state_dict()
     except ModelMistake as error:
         raise UserMistake(f"{folder / CARD_NAME}: {error}") from error
     path = folder / WEIGHTS_NAME
@@ -139,7 +140,8 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelCard, str]:
             f"{path}: is not the file that {CARD_NAME} describes"
             f" (SHA-256 {sha256[:12]}…, expected {card.weights_sha256[:12]}…); copy both together"
         )
-    check_tensors(path, module.state_dict(), tensors)
+    check_tensors(path, expected, tensors)
+    module = create(card.model, card.config)
     module.load_state_dict(tensors)
     return module.eval(), card, sha256
 

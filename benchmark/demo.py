@@ -1,7 +1,7 @@
 """``python -m benchmark.demo``: from pictures to a scored model and a report, in one command.
 
 Each step is a verb that a person could type; the commands are printed and stand in the report.
-A step that is complete is not done again.
+What was rendered, synthesized and trained is kept; checking, scoring and the report run anew.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from benchmark.phrase import counted
 from bsd import command
-from bsd.errors import EXIT_DONE, EXIT_INTERRUPTED, EnvironmentFault, FoundBad
+from bsd.document import Document
+from bsd.errors import EXIT_DONE, EXIT_INTERRUPTED, EnvironmentFault, FoundBad, UserMistake
+from bsd.phrase import counted
+from bsd.provenance import sha256_file
 
 if TYPE_CHECKING:
     from benchmark.result import Result
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 app = command.application("Render, synthesize, verify, train, evaluate and report in one run.")
 
 DATASET = "BSD_controlled"
+PLAN_NAME = "demo.json"
 SPLITS = ("train", "valid", "test")
 HOP = 16
 """Source frames from one pair to the next: 60 pairs a second of a 960 fps source."""
@@ -38,6 +41,15 @@ SHIPPED = {
 }
 """Pictures of scikit-image by split: a picture of the test is in no training scene."""
 FIRST_SCENE = {"train": 0, "valid": 100, "test": 200}
+
+
+class Plan(Document):
+    """What a demo's folder is for: file format ``bsd-demo``, written before anything else."""
+
+    format: Literal["bsd-demo"] = "bsd-demo"
+    format_version: Literal[1] = 1
+    quick: bool
+    video_sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ def demo(
     """
     begun = time.monotonic()
     scale = QUICK if quick else FULL
-    out.mkdir(parents=True, exist_ok=True)
+    _claim(out, Plan(quick=quick, video_sha256=None if video is None else _sha256(video)))
     typed: list[str] = []
     for title, words in _steps(out, video, scale):
         command.out().print(f"\n{title}", style="bold", markup=False)
@@ -91,6 +103,33 @@ def demo(
     command.out().print(f"{page}: the report; {_minutes(begun)} in all", markup=False)
     _check_gain(result)
     return EXIT_DONE
+
+
+def _claim(out: Path, plan: Plan) -> None:
+    """Make `out` the folder of this demo, or go on in it; what is somebody else's is not touched.
+
+    Raises
+    ------
+    UserMistake
+        It holds other files, or a demo of another kind.
+    """
+    path = out / PLAN_NAME
+    if path.is_file():
+        if Plan.read(path) != plan:
+            raise UserMistake(f"{out}: holds a demo of other settings; give another --out")
+        return
+    if out.is_dir() and (found := sorted(item.name for item in out.iterdir())):
+        raise UserMistake(
+            f"{out}: holds '{found[0]}', which no demo made; give a folder that is empty or new"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    plan.write(path)
+
+
+def _sha256(video: Path) -> str:
+    if not video.is_file():
+        raise UserMistake(f"--video {video}: no such file")
+    return sha256_file(video)
 
 
 def _steps(out: Path, video: Path | None, scale: Scale) -> Iterator[tuple[str, list[str]]]:

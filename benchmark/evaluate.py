@@ -100,6 +100,12 @@ def _check_writable(folder: Path) -> None:
         raise EnvironmentFault(
             f"--out {folder}: {present} cannot be written; choose another folder"
         )
+    for place in (present.resolve(), *present.resolve().parents):
+        if (place / "dataset.json").exists() or (place / ".work").exists():
+            raise UserMistake(
+                f"--out {folder}: lies in the dataset {place}, which holds its own files only;"
+                " choose another folder"
+            )
 
 
 def _mode(text: str) -> Mode:
@@ -133,8 +139,8 @@ def _frames_to_keep(texts: Sequence[str]) -> frozenset[tuple[str, int]]:
 
 
 def _show(result: Result, path: Path) -> None:
-    from benchmark.phrase import counted, times
     from benchmark.result import IDENTITY
+    from bsd.phrase import counted, times
 
     console, facts = command.out(), result.test_set
     title = f"{counted(facts.frames, 'frame')} of {counted(facts.sequences, 'sequence')}"
@@ -171,8 +177,8 @@ def _table(result: Result, summary: Summary, title: str) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from benchmark.phrase import counted
     from benchmark.result import IDENTITY
+    from bsd.phrase import counted
 
     model, blurry, gain = summary.model, summary.identity, summary.difference
     unit = gain.psnr_db[0]
@@ -181,7 +187,9 @@ def _table(result: Result, summary: Summary, title: str) -> Table:
             f"{result.protocol} {result.mode}, {result.test_set.name} "
             f"({result.test_set.split}): {title}"
         ),
-        caption=f"±: 95 % t interval over {counted(unit.n, unit.unit)}",
+        caption=f"±: 95 % t interval over {counted(unit.n, unit.unit)}"
+        if unit.n > 1
+        else f"one {unit.unit}: no interval",
         box=box.SIMPLE_HEAD,
     )
     table.add_column("\nmean over", overflow="fold")

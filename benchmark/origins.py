@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.charts import Line, line_chart
-from benchmark.phrase import counted
 from benchmark.result import IDENTITY, Result
 from bsd.errors import UserMistake
 from bsd.page import (
@@ -24,6 +23,7 @@ from bsd.page import (
     Table,
     grouped,
 )
+from bsd.phrase import counted
 
 if TYPE_CHECKING:
     from benchmark.macs import Cost

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from benchmark.phrase import counted
+from bsd.phrase import counted
 from calibration.fidelity import SSIM_RADIUS_PX
 
 Version = Literal["VDB-1"]

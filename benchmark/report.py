@@ -52,6 +52,8 @@ def report(
     from benchmark.origins import read_text
     from benchmark.result import Result
 
+    if out.suffix.lower() not in {".html", ".htm"}:
+        raise UserMistake(f"--out {out}: a page is an .html file; name it so")
     loaded = [Result.read(path) for path in results]
     write_report(
         loaded,

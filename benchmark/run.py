@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from benchmark.checkpoint import CARD_NAME, WEIGHTS_NAME, ModelCard
 from benchmark.training_config import TrainConfig, first_difference
 from bsd.document import PART_SUFFIX, Document, Part, sweep_part, write_bytes
 from bsd.errors import UserMistake
+from bsd.lock import lock_file
 from bsd.provenance import Environment, sha256_document, sha256_file
 
 log = logging.getLogger(__name__)
@@ -135,10 +135,7 @@ def open_run(path: Path, config: TrainConfig) -> Iterator[Run]:
     _check_belongs(path, config)
     path.mkdir(parents=True, exist_ok=True)
     with (path / _LOCK_NAME).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserMistake(f"{path}: another process is training here now") from error
+        lock_file(lock.fileno(), path / _LOCK_NAME)
         # Once more: until the lock was ours, another process may have begun a RUN here.
         known = _check_belongs(path, config)
         for name in _OWN_FILES:

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from benchmark.charts import Bar, bar_chart
-from benchmark.phrase import counted, times
 from benchmark.result import IDENTITY, FrameScore, Interval, Result, SequenceScore, Summary
 from benchmark.showcase import mean_gain_db, ranked
 from bsd.page import (
@@ -24,6 +23,7 @@ from bsd.page import (
     cell_text,
     grouped,
 )
+from bsd.phrase import counted, times
 
 _MODES = {
     "primary": "the primary mode: whole frames, the same frames of every sequence for every model,"
@@ -171,7 +171,7 @@ def aggregates(result: Result) -> tuple[Block, ...]:
     blocks.append(
         Paragraph(
             "The paired t interval is the primary one. With 10 to 20 sequences of skewed"
-            " differences a nominal 95 % interval was found to hold the truth in 92 to 93 % of"
+            " differences a nominal 95 % interval was found to hold the truth in 91 to 93 % of"
             " trials (t) and 87 to 91 % (bootstrap): both are a little too narrow."
         )
     )

@@ -3,7 +3,7 @@
 Frames of one sequence are far from independent, so every interval here is over sequences: one
 value for each independent recording. The paired t interval is the primary one and the percentile
 bootstrap the second. On skewed differences of 10 to 20 sequences a nominal 95 % interval was
-measured to cover the truth in 92 to 93 % of trials with t and in 87 to 91 % with the bootstrap,
+measured to cover the truth in 91 to 93 % of trials with t and in 87 to 91 % with the bootstrap,
 so both are a little too narrow and the bootstrap more so.
 """
 
@@ -118,7 +118,7 @@ def t_interval(values: Sequence[float], *, level: float = 0.95) -> Estimate:
     """Mean with Student's t interval, ``mean ± t(n - 1) s / sqrt(n)``: the primary interval.
 
     For the difference of two models give it the differences (or use `paired_difference`): it is
-    then the interval of the paired t test. At 95 % it covered the truth in 92 to 93 % of trials
+    then the interval of the paired t test. At 95 % it covered the truth in 91 to 93 % of trials
     with skewed differences of 10 to 20 sequences.
 
     Parameters

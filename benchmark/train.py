@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.phrase import counted
 from bsd import command
 from bsd.errors import EXIT_DONE, EXIT_INTERRUPTED
+from bsd.phrase import counted
 from bsd.threads import available_cores, set_threads
 
 if TYPE_CHECKING:

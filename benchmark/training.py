@@ -109,6 +109,7 @@ def train(
         held.enter_context(reproducible())
         done = here.finished()
         if done is not None:
+            discard_snapshots(here.state)  # a kill may have come just before that
             return Outcome(config.iterations, config.iterations, done, None)
         seen = _sequences(trees, "train", cache, cores)
         trainer = Trainer(config, seen, place)

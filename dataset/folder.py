@@ -30,6 +30,8 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 SIDECAR = "source.json"
 _PNG_HEADER_BYTES = 33
 
+_LEAST_RATE_HZ, _MOST_RATE_HZ = 1e-3, 1e6
+
 
 class FolderSource(Document):
     """``source.json`` beside the frames.
@@ -46,6 +48,22 @@ class FolderSource(Document):
     format_version: int = 1
     rate_hz: float = Field(gt=0)
     shutter_us: float | None = Field(default=None, ge=0)
+
+
+def exact_rate(rate_hz: float, where: object) -> Fraction:
+    """A stated rate as a fraction.
+
+    Raises
+    ------
+    UserMistake
+        It is below a frame in a quarter of an hour or above a million a second.
+    """
+    if not _LEAST_RATE_HZ <= rate_hz <= _MOST_RATE_HZ:
+        raise UserMistake(
+            f"{where}: a rate of {rate_hz:g} Hz; give one from {_LEAST_RATE_HZ:g} to"
+            f" {_MOST_RATE_HZ:g} Hz"
+        )
+    return Fraction(rate_hz).limit_denominator(100_000)
 
 
 class FrameFolder:
@@ -69,7 +87,7 @@ class FrameFolder:
                 f"{path}: the frames' rate is unknown; give --rate-hz, or write {SIDECAR}"
                 ' {"format_version": 1, "rate_hz": 240} beside them'
             )
-        self.rate_hz = Fraction(rate_hz).limit_denominator(100_000)
+        self.rate_hz = exact_rate(rate_hz, path)
         self.shutter_us = (
             shutter_us if shutter_us is not None else (stated.shutter_us if stated else None)
         )

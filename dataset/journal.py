@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bsd.document import Part
-from dataset.lock import lock_file
+from bsd.lock import lock_file
 from dataset.manifest import Entry
 
 

@@ -11,11 +11,11 @@ from typing import Literal
 
 from bsd.document import PART_SUFFIX, write_bytes
 from bsd.errors import UserMistake
+from bsd.lock import locked
 from bsd.provenance import sha256_bytes
 from dataset.description import DESCRIPTION_NAME, DatasetDescription, read_sealed
 from dataset.journal import Journal
 from dataset.layout import DOCUMENT_NAMES, LOCK_NAME, PLAN_NAME, WORK_NAME, own_parts
-from dataset.lock import locked
 
 State = Literal["new", "resumed", "finished"]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from bsd import command
 from bsd.document import atomic_path, sweep_part
 from bsd.errors import UserMistake
+from bsd.lock import locked
 from bsd.provenance import sha256_file, toolkit_version
 from dataset.scene import PictureIdentity, SceneConfig, Truth, VideoIdentity, summarise
 from dataset.truthfile import refuse_foreign, truth_path
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from dataset.stage import Stage
 
 Codes = NDArray[np.uint8]
+LOCK_NAME = ".render.lock"
 
 EXAMPLE = "python -m dataset.render --picture shipped:coffee --out SOURCES --set frames=1920"
 app = command.application("Render high-rate source clips from still pictures.")
@@ -258,13 +261,13 @@ def main(
         raise UserMistake("--scenes and --workers must be at least 1")
     out.mkdir(parents=True, exist_ok=True)
     jobs = [_job(base, pictures, index, out) for index in range(number)]
-    for job in jobs:
-        refuse_foreign(job.out)
-        for target in (job.out, truth_path(job.out)):
-            sweep_part(target)
     set_threads(1)
     rows = []
-    with command.progress("rendering scenes", number) as advance:
+    with _sole_writer(out), command.progress("rendering scenes", number) as advance:
+        for job in jobs:
+            refuse_foreign(job.out)
+            for target in (job.out, truth_path(job.out)):
+                sweep_part(target)
         for job, truth in render_scenes(jobs, workers):
             rows.append(_row(job, truth))
             advance(1)
@@ -276,6 +279,16 @@ def main(
         blur = f"{row['blur_median_px']} px" if row["blur_median_px"] is not None else "–"
         text = f"{out / row['video']}: {row['frames']} frames, median blur {blur}"
         command.out().print(text, markup=False, emoji=False)
+
+
+@contextmanager
+def _sole_writer(out: Path) -> Iterator[None]:
+    """Keep a second render out of the folder; two would write into the same parts."""
+    with locked(out / LOCK_NAME):
+        try:
+            yield
+        finally:
+            (out / LOCK_NAME).unlink(missing_ok=True)
 
 
 def _job(base: SceneConfig, pictures: list[Codes], index: int, out: Path) -> Job:

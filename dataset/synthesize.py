@@ -64,6 +64,7 @@ def verb(
     Example: python -m dataset.synthesize --recipe gopro clip.mp4 --out gopro_set
     """
     from bsd.errors import UserMistake
+    from bsd.phrase import counted
     from bsd.threads import available_cores, set_threads
 
     cores = workers or available_cores()
@@ -93,7 +94,7 @@ def verb(
         command.print_json(published.model_dump(mode="json"))
         return
     counts = ", ".join(
-        f"{part} {count.sequences} sequences, {count.frames} pairs"
+        f"{part} {counted(count.sequences, 'sequence')}, {counted(count.frames, 'pair')}"
         for part, count in published.counts.items()
         if count.sequences
     )

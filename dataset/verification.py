@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Literal
 
 from bsd.document import Part
+from bsd.phrase import counted
 from dataset.pairing import Verdict
 from dataset.splits import Split
 
@@ -85,7 +86,7 @@ class Verification(Part):
 
     def summary(self) -> str:
         """One line."""
-        state = "good" if self.good else f"BAD, {len(self.findings)} findings"
+        state = "good" if self.good else f"BAD, {counted(len(self.findings), 'finding')}"
         how = "hashes equal" if self.hashed and self.good else "hashes compared"
         if not self.hashed:
             how = "no manifest, files decoded" if self.plain else "hashes not compared"
@@ -94,4 +95,4 @@ class Verification(Part):
         pairs = f"pairing verified in {matched} of {total} sequences"
         if self.undetermined:
             pairs += f", {self.undetermined} of {total} undetermined"
-        return f"{self.root}: {state}; {self.files} files, {how}; {pairs}"
+        return f"{self.root}: {state}; {counted(self.files, 'file')}, {how}; {pairs}"

@@ -29,7 +29,7 @@ from av.video.stream import VideoStream
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_file
 from dataset.colour import BT601, BT709, KNOWN_MATRICES, rgb_from_yuv420
-from dataset.folder import Frame, FrameFolder
+from dataset.folder import Frame, FrameFolder, exact_rate
 from dataset.packets import Survey, opened, survey
 
 _ACCURATE = (
@@ -139,7 +139,7 @@ class VideoFile:
         self.threads = threads
         self.rate_hz = found.rate_hz
         if rate_hz is not None:
-            self.rate_hz = Fraction(rate_hz).limit_denominator(100_000)
+            self.rate_hz = exact_rate(rate_hz, path)
         self.shutter_us = found.shutter_us if shutter_us is None else shutter_us
         self.frame_count = found.frame_count
         self.sha256 = sha256_file(path)
@@ -190,8 +190,8 @@ class VideoFile:
     def _pictures(self, numbers: Sequence[int]) -> Iterator[VideoFrame]:
         """The pictures of these numbers, which rise; fewer where the file ends early.
 
-        Decoding begins anew at a key frame that lies ahead, else it goes on: it never costs more
-        than one pass over the file.
+        Decoding begins anew at a key frame that lies ahead, else it goes on: a call never costs
+        more than one pass over the file.
         """
         coming = 0  # number of the picture that comes next
         with opened(self.path) as (container, stream):

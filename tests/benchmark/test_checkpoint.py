@@ -197,3 +197,14 @@ def test_an_import_runs_no_code_and_says_what_is_wrong(tmp_path: Path) -> None:
         with pytest.raises(UserMistake, match=words):
             import_upstream(tmp_path / name, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_card_cannot_ask_for_all_memory(tmp_path: Path) -> None:
+    small = create("estrnn", {"blocks": 1, "channels": 5})
+    card = ModelCard(model="estrnn", config={"blocks": 1, "channels": 5}, seed=0)
+    save_model(tmp_path, small, card)
+    fields = json.loads((tmp_path / "model.json").read_text())
+    fields["config"] = {"blocks": 1000, "channels": 5000}  # 1.8 TB
+    (tmp_path / "model.json").write_text(json.dumps(fields))
+    with pytest.raises(UserMistake, match="do not fit the model"):
+        load_model(tmp_path)

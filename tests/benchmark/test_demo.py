@@ -12,7 +12,7 @@ import pytest
 
 from benchmark import demo
 from benchmark.result import Result
-from bsd.errors import EnvironmentFault, FoundBad
+from bsd.errors import EnvironmentFault, FoundBad, UserMistake
 from dataset.png import decode_png, encode_png
 from dataset.tree import Tree
 
@@ -127,7 +127,8 @@ def test_the_note_says_what_is_not_independent() -> None:
 
 def test_the_exit_code_of_a_step_is_the_demos(tmp_path: Path) -> None:
     out = tmp_path / "[/x]"
-    (out / "sources").mkdir(parents=True)
+    demo._claim(out, demo.Plan(quick=True, video_sha256=None))
+    (out / "sources").mkdir()
     (out / "sources" / "train").write_text("a file where a folder has to be")
     words = [sys.executable, "-m", "benchmark.demo", "--quick", "--out", str(out)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -167,3 +168,20 @@ def test_the_result_is_found_by_its_name(own_tree: Path, tmp_path: Path) -> None
         f"estrnn_{card.weights_sha256[:8]}_BSD-controlled_{identity[:8]}_test_seed4_VDB-1_primary"
         "_all-frames"
     )
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "pictures" / "000.png"
+    mine.parent.mkdir()
+    mine.write_bytes(b"my holiday")
+    with pytest.raises(UserMistake, match="which no demo made"):
+        demo._claim(tmp_path, demo.Plan(quick=True, video_sha256=None))
+    assert mine.read_bytes() == b"my holiday"
+
+
+def test_a_folder_is_of_one_demo(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    demo._claim(out, demo.Plan(quick=True, video_sha256=None))
+    demo._claim(out, demo.Plan(quick=True, video_sha256=None))
+    with pytest.raises(UserMistake, match="other settings"):
+        demo._claim(out, demo.Plan(quick=False, video_sha256=None))

@@ -50,7 +50,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
 def test_two_trainings_in_one_folder_are_refused(tmp_path: Path) -> None:
     with (
         open_run(tmp_path, TrainConfig()),
-        pytest.raises(UserMistake, match="another process"),
+        pytest.raises(UserMistake, match="another run writes here now"),
         open_run(tmp_path, TrainConfig()),
     ):
         pass

@@ -233,3 +233,14 @@ def test_the_first_signal_asks_and_the_second_interrupts() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_snapshots_that_a_kill_left_beside_the_model_go(
+    through: Path, plain_tree: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(through, tmp_path / "run"))
+    left = run / "run" / "state" / "000000001.json"
+    left.parent.mkdir()
+    left.write_text("{}")
+    assert _train(plain_tree, run).card is not None
+    assert not left.parent.exists()

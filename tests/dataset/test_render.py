@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -10,9 +12,18 @@ import pytest
 from bsd import command
 from bsd.document import PART_SUFFIX
 from bsd.errors import UserMistake
+from bsd.lock import locked
 from bsd.provenance import sha256_file
 from dataset.recipe import load_recipe
-from dataset.render import Job, app, render_frames, render_scene, render_scenes, truth_path
+from dataset.render import (
+    LOCK_NAME,
+    Job,
+    app,
+    render_frames,
+    render_scene,
+    render_scenes,
+    truth_path,
+)
 from dataset.scene import ObjectLayer, SceneConfig, Truth
 from tests.mounts import mounted
 
@@ -280,3 +291,15 @@ def test_mistakes_are_one_line_and_code_2(
     assert code == 2
     assert words in said
     assert len(said.strip().splitlines()) == 1
+
+
+def test_a_second_render_into_the_same_folder_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "sources"
+    out.mkdir()
+    words = [sys.executable, "-m", "dataset.render", "--picture", "shipped:coffee"]
+    words += ["--set", "frames=20", "--set", "width_px=64", "--set", "height_px=48", "--out", out]
+    with locked(out / LOCK_NAME):
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "another run writes here now" in done.stderr
+    assert not list(out.glob("*.mkv*"))

@@ -419,7 +419,7 @@ def test_a_second_run_at_once_is_refused_and_changes_nothing(
         part = tmp_path / "out/train/000/Blur/RGB/00000000.png.part"
         part.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(b"being written")
-        with pytest.raises(UserMistake, match="another run writes this dataset now") as caught:
+        with pytest.raises(UserMistake, match="another run writes here now") as caught:
             held_tree(tmp_path / "out", (tmp_path / "out/.work/plan.json").read_text()).__enter__()
         refused.append(str(caught.value))
         assert part.exists()

@@ -142,9 +142,9 @@ def test_part_files_are_swept(begun):
 
 def test_two_runs_at_once_are_refused(begun):
     with SequenceWriter(begun, "train", "000"):
-        with pytest.raises(UserMistake, match="another run writes this dataset now"):
+        with pytest.raises(UserMistake, match="another run writes here now"):
             SequenceWriter(begun, "train", "000")
-        with pytest.raises(UserMistake, match="another run writes this dataset now"):
+        with pytest.raises(UserMistake, match="another run writes here now"):
             open_tree(begun, "{}")
     resumed(begun, 6)
 
@@ -381,12 +381,12 @@ def test_a_foreign_work_folder_is_left_alone(tmp_path):
 def test_one_run_holds_the_whole_tree(tmp_path):
     with held_tree(tmp_path / "t", "{}") as state:
         assert state == "new"
-        with pytest.raises(UserMistake, match="another run writes this dataset now"):
+        with pytest.raises(UserMistake, match="another run writes here now"):
             open_tree(tmp_path / "t", "{}")
         part = tmp_path / "t/train/000/Blur/RGB/00000000.png.part"
         part.parent.mkdir(parents=True)
         part.write_bytes(b"being written")
-        with pytest.raises(UserMistake, match="another run writes this dataset now"):
+        with pytest.raises(UserMistake, match="another run writes here now"):
             open_tree(tmp_path / "t", "{}")
         assert part.exists()
     assert open_tree(tmp_path / "t", "{}") == "resumed"

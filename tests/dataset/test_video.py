@@ -270,3 +270,10 @@ def test_real_clips(
     assert source.frame_count == frames
     assert source.shutter_us == pytest.approx(most_us, abs=0.1)
     assert sum(1 for _ in source.frames()) == frames
+
+
+@pytest.mark.parametrize("rate_hz", [1e-9, 1e300])
+def test_a_rate_that_no_camera_has_is_refused(tmp_path: Path, rate_hz: float) -> None:
+    clip = write_ffv1(tmp_path / "clip.mkv", moving_texture(4), 240)
+    with pytest.raises(UserMistake, match=r"give one from 0\.001"):
+        open_source(clip, rate_hz)

@@ -39,8 +39,8 @@ def _commands() -> Iterator[tuple[str, str, str]]:
                 if (found := _COMMAND.search(line.partition("#")[0])) is None:
                     continue
                 wing, verb = found[1] or found[3], found[2] or found[4]
-                if f"{wing}.{verb}" in modules or wing in VERBS:
-                    yield _identity(page), f"{wing}.{verb}", found[5]
+                assert f"{wing}.{verb}" in modules, f"{_identity(page)}: {line}"
+                yield _identity(page), f"{wing}.{verb}", found[5]
 
 
 @pytest.mark.parametrize(("page", "module", "rest"), list(_commands()))

@@ -30,7 +30,7 @@ def lock_file(file: int, path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise UserMistake(
-            f"{path}: another run writes this dataset now; wait for it or stop it"
+            f"{path.parent}: another run writes here now; wait for it or stop it"
         ) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:

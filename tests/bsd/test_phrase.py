@@ -1,6 +1,6 @@
 import pytest
 
-from benchmark.phrase import counted, times
+from bsd.phrase import counted, times
 
 pytestmark = pytest.mark.unit
 
