@@ -10,7 +10,6 @@ dataset's, cut to sixteen digits: equal content of one name shares a cache, wher
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -31,6 +30,7 @@ from benchmark.result import file_word
 from bsd import command
 from bsd.document import Document, Part, atomic_path
 from bsd.errors import EnvironmentFault, UserMistake
+from bsd.lock import lock_file
 from bsd.threads import available_cores
 from dataset.splits import Split
 from dataset.tree import SequenceFiles, Tree
@@ -277,8 +277,8 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold a cache folder for one process; the system lets go when that process ends."""
     with (folder / "lock").open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock_file(file.fileno(), folder / "lock")
+        except UserMistake:
             log.info("cache %s: another process is at work on it; waiting", folder)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock_file(file.fileno(), folder / "lock", wait=True)
         yield

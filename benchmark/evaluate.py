@@ -89,6 +89,10 @@ def evaluate(
     _show(result, path)
 
 
+_OF_A_DATASET = ("manifest.jsonl", ".work/plan.json")
+"""Of a published dataset, and of one that is being made."""
+
+
 def _check_writable(folder: Path) -> None:
     """Refuse an output folder that cannot be made now, not after hours of scoring."""
     present = folder
@@ -101,7 +105,7 @@ def _check_writable(folder: Path) -> None:
             f"--out {folder}: {present} cannot be written; choose another folder"
         )
     for place in (present.resolve(), *present.resolve().parents):
-        if (place / "dataset.json").exists() or (place / ".work").exists():
+        if any((place / name).is_file() for name in _OF_A_DATASET):
             raise UserMistake(
                 f"--out {folder}: lies in the dataset {place}, which holds its own files only;"
                 " choose another folder"

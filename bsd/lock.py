@@ -14,8 +14,17 @@ from bsd.errors import UserMistake
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}  # some network file systems
 
 
-def lock_file(file: int, path: Path) -> None:
+def lock_file(file: int, path: Path, *, wait: bool = False) -> None:
     """Lock an open file for this process; where the file system knows no locks, do nothing.
+
+    Parameters
+    ----------
+    file
+        Its descriptor.
+    path
+        Its name; the folder that it lies in is named to a second run.
+    wait
+        Wait for another process to let go, instead of refusing.
 
     Raises
     ------
@@ -27,7 +36,7 @@ def lock_file(file: int, path: Path) -> None:
     import fcntl
 
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise UserMistake(
             f"{path.parent}: another run writes here now; wait for it or stop it"

@@ -311,3 +311,19 @@ def test_an_interrupt_leaves_nothing_half_written(dataset, tmp_path, evaluate, m
     left = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
     assert [p.name for p in left] == ["00000002.png"]
     assert read_png(left[0]).shape == (22, 27, 3)
+
+
+def test_results_are_not_written_into_a_dataset(evaluate, dataset, tmp_path):
+    code, _, said = evaluate(
+        "--model", "identity", "--dataset", dataset, "--out", dataset / "deep" / "results"
+    )
+    assert code == 2
+    assert f"lies in the dataset {dataset.resolve()}" in said
+    assert not (dataset / "deep").exists()
+
+
+def test_a_neighbour_called_work_is_no_dataset(evaluate, dataset, tmp_path):
+    (tmp_path / ".work").mkdir()
+    arguments = ("--model", "identity", "--dataset", dataset, "--out", tmp_path / "results")
+    assert evaluate(*arguments)[0] == 0
+    assert list((tmp_path / "results").glob("*.json"))

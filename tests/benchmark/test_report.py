@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -424,3 +426,13 @@ def test_charts_are_the_same_each_time_and_follow_the_pages_ink() -> None:
         line_chart([], "x", "y")
     with pytest.raises(ValueError, match="at least one bar"):
         bar_chart([], "x")
+
+
+def test_the_verb_writes_pages_only(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("not a page")
+    words = [sys.executable, "-m", "benchmark.report", "--results", "a.json", "--out", str(mine)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "a page is an .html file" in done.stderr
+    assert mine.read_text() == "not a page"
