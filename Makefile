@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 OUT ?= demo$(if $(QUICK),-quick)$(if $(VIDEO),-$(basename $(notdir $(VIDEO))))
 SHARE ?= 1
 
-.PHONY: setup demo test check bench soak wheel-check format clean
+.PHONY: setup demo test check bench soak wheel-check avr8js format clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,9 @@ bench: setup
 
 wheel-check: setup
 	bash tests/wheel/check.sh $(BIN)/python
+
+avr8js:
+	cd tests/hardware/avr8js && npm ci --silent --no-audit --no-fund
 
 format: setup
 	$(BIN)/ruff format .

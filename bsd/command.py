@@ -35,6 +35,9 @@ from bsd.provenance import toolkit_version
 log = logging.getLogger(__name__)
 
 VERBS: dict[str, dict[str, str]] = {
+    "acquisition": {
+        "doctor": "acquisition.doctor",
+    },
     "dataset": {
         "synthesize": "dataset.synthesize",
         "render": "dataset.render",
@@ -47,6 +50,10 @@ VERBS: dict[str, dict[str, str]] = {
         "cost": "benchmark.cost",
         "upstream": "benchmark.upstream",
         "demo": "benchmark.demo",
+    },
+    "hardware": {
+        "firmware": "hardware.firmware.__main__",
+        "host": "hardware.host.__main__",
     },
 }
 """`bsd WING VERB` → module. Strings only: a verb is imported when it is asked for."""
@@ -204,7 +211,7 @@ def main() -> NoReturn:
         sys.exit(errors.EXIT_DONE)
     if len(words) >= 2 and words[1] in VERBS.get(words[0], {}):
         name = VERBS[words[0]][words[1]]
-        run(importlib.import_module(name).app, name, words[2:])
+        run(importlib.import_module(name).app, name.removesuffix(".__main__"), words[2:])
     known = [f"  bsd {wing} {verb}" for wing, verbs in VERBS.items() for verb in verbs]
     text = "\n".join(["usage: bsd WING VERB [OPTIONS]", "", *known, ""])
     asked = words[:1] in (["--help"], ["-h"])

@@ -4,6 +4,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -32,23 +33,33 @@ def test_links_resolve(page: Path) -> None:
 
 def _commands() -> Iterator[tuple[str, str, str]]:
     """(page, module, options) of every command in a fenced block."""
-    modules = {name for verbs in VERBS.values() for name in verbs.values()}
+    known = {
+        name.removesuffix(".__main__"): name for verbs in VERBS.values() for name in verbs.values()
+    }
     for page in PAGES:
         for block in _FENCE.findall(page.read_text()):
             for line in block.replace("\\\n", " ").splitlines():
                 if (found := _COMMAND.search(line.partition("#")[0])) is None:
                     continue
                 wing, verb = found[1] or found[3], found[2] or found[4]
-                assert f"{wing}.{verb}" in modules, f"{_identity(page)}: {line}"
-                yield _identity(page), f"{wing}.{verb}", found[5]
+                assert f"{wing}.{verb}" in known, f"{_identity(page)}: {line}"
+                yield _identity(page), known[f"{wing}.{verb}"], found[5]
 
 
 @pytest.mark.parametrize(("page", "module", "rest"), list(_commands()))
 def test_commands_exist_with_their_options(page: str, module: str, rest: str) -> None:
     verb = typer.main.get_command(importlib.import_module(module).app)
-    known = {name for option in verb.params for name in option.opts + option.secondary_opts}
+    known = set(_options(verb))
     given = set(re.findall(r"(?<=\s)--[a-z][a-z-]*", rest))
     assert given <= known | {"--help"}, f"{page}: {module}{rest}"
+
+
+def _options(verb: Any) -> Iterator[str]:
+    """Every option of a verb and of its sub-commands."""
+    for option in verb.params:
+        yield from option.opts + option.secondary_opts
+    for name in getattr(verb, "commands", {}):
+        yield from _options(verb.commands[name])
 
 
 def test_every_page_is_reached_from_the_index() -> None:

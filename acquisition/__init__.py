@@ -1,0 +1,1 @@
+"""From trigger pulses and cameras to clip files."""

@@ -1,0 +1,1 @@
+"""What the doctor looks at: each module reads facts, and judges them in small pure functions."""

@@ -1,0 +1,1 @@
+"""What stands on the bench: the trigger's firmware and its emulation, targets, virtual cameras."""

@@ -1,0 +1,1 @@
+"""The LED timing target: firmware in C, and the pattern that it shows."""

@@ -1,0 +1,1 @@
+"""The virtual rig: a camera producer, a world and its physics, reached as a real rig is."""

@@ -1,0 +1,15 @@
+"""A capture that starts the trigger's process, says its number, and waits to be killed."""
+
+import sys
+import time
+
+from acquisition.trigger_process import TriggerProcess
+from tests.acquisition.test_trigger import program
+
+if __name__ == "__main__":
+    process = TriggerProcess(sys.argv[1])
+    process.start()
+    process.configure(program())
+    process.run(0)
+    print(process.pid, flush=True)  # noqa: T201
+    time.sleep(60)
