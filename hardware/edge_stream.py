@@ -111,8 +111,14 @@ class EdgeStream:
         self._server = None if path is None else _listen(path)
 
     def files(self) -> list[int]:
-        """What to wait for: it is readable when a new reader has come."""
-        return [] if self._server is None else [self._server.fileno()]
+        """What to wait for: readable when a new reader has come, or one has given credit."""
+        server = [] if self._server is None else [self._server.fileno()]
+        return [*server, *(reader.connection.fileno() for reader in self._readers)]
+
+    @property
+    def limit_cycle(self) -> int | None:
+        """The least of the readers' credits; None where nobody holds the board back."""
+        return min((r.credit for r in self._readers if r.credit is not None), default=None)
 
     @property
     def fullest_bytes(self) -> int:

@@ -28,6 +28,9 @@ _LATE_S: Final = 0.5
 """So far behind the wall clock (a suspended machine), lost time is given up."""
 
 _SLOW_READER_S: Final = 5.0
+_HELD_S: Final = 0.01
+
+
 def serve(
     board: Board,
     *,
@@ -121,9 +124,17 @@ def _run(
                 behind_s = slice_s
             _wait(line, stream, slice_s - behind_s)
             wanted = begin_cycle + int((time.monotonic() - begin_s) * CLOCK_HZ * speed)
+            limit = stream.limit_cycle
+            if limit is not None and wanted > limit:
+                begin_s += (wanted - max(limit, board.cycle)) / CLOCK_HZ / speed
+                wanted = limit
             board.run_until(min(wanted, board.cycle + _CHUNK_CYCLES))
         else:
-            board.run_until(board.cycle + _CHUNK_CYCLES)
+            limit = stream.limit_cycle
+            if limit is not None and board.cycle >= limit:
+                _wait(line, stream, _HELD_S)
+            wanted = board.cycle + _CHUNK_CYCLES
+            board.run_until(wanted if limit is None else min(wanted, limit))
             _wait_for_readers(stream, stop)
         line.pump()
         stream.pump()

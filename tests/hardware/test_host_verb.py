@@ -37,7 +37,7 @@ def test_it_serves_a_port_and_keeps_the_name(tmp_path: Path) -> None:
         assert ready["engine"] == "host"
         file = os.open(tmp_path / "port", os.O_RDWR | os.O_NOCTTY)
         try:
-            assert b"EVT BOOT cause=" in read_until(file, b"\n", 5)
+            assert b"\nEVT BOOT cause=" in read_until(file, b"*", 5)
             os.write(file, line("0:OPEN 1") + line("1:SET NAME bench"))
             assert b"1:OK name=bench*" in read_until(file, b"1:OK name=bench*", 5)
         finally:

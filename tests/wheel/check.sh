@@ -17,12 +17,15 @@ bad = [top for top in tops if top in {"tests", "perf", "docs"}]
 assert not bad, f"the wheel must not hold {bad}"
 assert any(name.endswith("recipes/gopro.yaml") for name in names), "recipes are missing"
 assert any(name == "bsd/page.html" for name in names), "the page template is missing"
+assert "hardware/firmware/controller.hex" in names, "the firmware is missing"
+assert "hardware/timer1/timer1.c" in names, "the host build's sources are missing"
+assert not [name for name in names if "emulator" in name], "the emulator is GPL and stays out"
 print("wheel holds:", ", ".join(tops))
 PY
 
 "$python" -m venv "$work/env"
 "$work/env/bin/python" -m pip install --quiet --disable-pip-version-check -c "$root/constraints.txt" \
-  "$(ls "$work"/dist/*.whl)[demo]"
+  "$(ls "$work"/dist/*.whl)[acquisition,demo]"
 mkdir "$work/empty"
 cd "$work/empty"
 bsd="$work/env/bin/bsd"
@@ -33,4 +36,9 @@ bsd="$work/env/bin/bsd"
 "$bsd" dataset verify BSD_wheel
 "$bsd" benchmark evaluate --model identity --dataset BSD_wheel
 "$bsd" benchmark report --results results/*.json --dataset BSD_wheel --out report.html
+"$bsd" hardware host --link trigger >host.json &
+host=$!
+trap 'kill $host; rm -rf "$work"' EXIT
+for _ in $(seq 300); do [ -s host.json ] && break; sleep 0.1; done
+"$bsd" acquisition doctor --port trigger
 echo "the installed wheel works from an empty folder"

@@ -1,0 +1,125 @@
+"""What the cameras stand before, as it is now: the world, its renderer, faults of the optics."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from bsd.errors import UserMistake
+from hardware.twin.faults_config import (
+    AlignmentDrift,
+    Defocus,
+    DirtySplitter,
+    Flicker,
+    OpticalFault,
+    WrongNd,
+)
+from hardware.twin.renderer import Renderer
+from hardware.twin.world_config import WorldConfig
+
+_MOST_TIME_CONSTANTS: Final = 20.0
+"""Beyond, the exponential that a late drift is written as loses its digits."""
+
+
+class Studio:
+    """The world and its renderer; a fault of the optics makes a new pair of both.
+
+    Parameters
+    ----------
+    world
+        How it begins.
+    threads
+        Of the renderer, for one picture.
+    """
+
+    def __init__(self, world: WorldConfig, *, threads: int) -> None:
+        self._threads = threads
+        self.renderer = Renderer(world, threads=threads)
+
+    @property
+    def world(self) -> WorldConfig:
+        """As it is now."""
+        return self.renderer.world
+
+    def apply(self, fault: OpticalFault, time_ns: int) -> None:
+        """Change the optics for what is exposed from now on.
+
+        Raises
+        ------
+        UserMistake
+            The fault does not fit this world.
+        """
+        self.renderer = Renderer(changed(self.world, fault, time_ns), threads=self._threads)
+
+
+def changed(world: WorldConfig, fault: OpticalFault, time_ns: int) -> WorldConfig:
+    """The world with a fault of its optics.
+
+    Parameters
+    ----------
+    world
+        As it is.
+    fault
+        What happens.
+    time_ns
+        When it does, in the world's time: a drift begins then.
+
+    Raises
+    ------
+    UserMistake
+        A drift in a world that drifts already, or far later than it lasts.
+    """
+    fields = world.model_dump(mode="json")
+    optics = fields["optics"]
+    match fault:
+        case WrongNd():
+            _view(optics, fault.camera)["nd_error"] = fault.nd_error
+        case Defocus():
+            _view(optics, fault.camera)["defocus_sigma_px"] = fault.defocus_sigma_px
+        case Flicker():
+            for lamp in fields["light"]["components"]:
+                lamp["frequency_hz"] = fault.frequency_hz
+                lamp["modulation"] = fault.modulation
+        case DirtySplitter():
+            splitter = optics["splitter"]
+            splitter["dust_spots"] = fault.dust_spots
+            splitter["dust_depth"] = fault.dust_depth
+            splitter["dust_radius_px"] = fault.dust_radius_px
+        case AlignmentDrift():
+            _drift(world, optics, fault, time_ns)
+    return WorldConfig.from_fields(fields, f"fault {fault.kind}")
+
+
+def _view(optics: dict[str, Any], role: str) -> dict[str, Any]:
+    view: dict[str, Any] = optics["view_1" if role == "blurry" else "view_2"]
+    return view
+
+
+def _drift(world: WorldConfig, optics: dict[str, Any], fault: AlignmentDrift, time_ns: int) -> None:
+    """Move C2 in C1: at once, or as S (1 − exp(−(t − t₀)/τ)).
+
+    The world's own drift is A (1 − exp(−t/τ)); with A = S exp(t₀/τ) and a shift of S − A at once,
+    the sum is what is wanted.
+    """
+    alignment, drift = optics["alignment"], optics["drift"]
+    wanted = [*fault.shift_px, fault.rotation_mrad]
+    grown = [0.0, 0.0, 0.0]
+    if fault.time_constant_s > 0:
+        if any((*world.optics.drift.shift_px, world.optics.drift.rotation_mrad)):
+            raise UserMistake(
+                "fault alignment-drift: this world drifts already; time_constant_s 0 moves at once"
+            )
+        ages = time_ns * 1e-9 / fault.time_constant_s
+        if ages > _MOST_TIME_CONSTANTS:
+            raise UserMistake(
+                f"fault alignment-drift: time_constant_s {fault.time_constant_s:g} is too short"
+                f" {time_ns * 1e-9:.0f} s after the start; take a longer one, or 0: at once"
+            )
+        grown = [size * math.exp(ages) for size in wanted]
+        drift["shift_px"], drift["rotation_mrad"] = grown[:2], grown[2]
+        drift["time_constant_s"] = fault.time_constant_s
+    at_once = [size - late for size, late in zip(wanted, grown, strict=True)]
+    alignment["shift_px"] = [
+        before + more for before, more in zip(alignment["shift_px"], at_once[:2], strict=True)
+    ]
+    alignment["rotation_mrad"] += at_once[2]
