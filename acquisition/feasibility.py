@@ -135,17 +135,24 @@ def _check_readout(
     role: str, timing: CameraTiming, exposed_ns: int, shortest_ns: int, tick_ns: int
 ) -> None:
     gap_ns, readout_ns = 1000 * timing.gap_us, 1000 * timing.readout_us
-    if exposed_ns + gap_ns > shortest_ns:
-        gap = "of rest" if timing.overlap else "of readout"
+    over_ns = exposed_ns + gap_ns - shortest_ns
+    if over_ns > 0:
+        exposed, period = f"{_us(exposed_ns)} us", f"the period of {_us(shortest_ns)} us"
+        gap = f"{timing.gap_us} us of {'rest' if timing.overlap else 'readout'}"
         left = shortest_ns - exposed_ns
         room = f"leaves {_us(left)} us" if left > 0 else "leaves nothing"
-        others = "" if timing.overlap else ", a smaller region, or overlapped readout"
-        raise ImpossibleExposure(
-            f"{role} camera: after {_us(exposed_ns)} us of exposure it needs {timing.gap_us} us"
-            f" {gap}, the period of {_us(shortest_ns)} us {room}: short by"
-            f" {exposed_ns + gap_ns - shortest_ns} ns; choose"
-            f" {_at_most(exposed_ns + gap_ns, tick_ns)}, a shorter setting{others}"
+        what = (
+            f"after {exposed} of exposure it needs {gap}, {period} {room}: short by {over_ns} ns"
+            if gap_ns
+            else f"its exposure of {exposed} is {over_ns} ns longer than {period}"
         )
+        rate = _at_most(exposed_ns + gap_ns, tick_ns)
+        others = (
+            " or a shorter setting"
+            if timing.overlap
+            else ", a shorter setting, a smaller region, or overlapped readout"
+        )
+        raise ImpossibleExposure(f"{role} camera: {what}; choose {rate}{others}")
     if readout_ns > shortest_ns:
         raise ImpossibleExposure(
             f"{role} camera: an overlapped exposure may not end before the last frame is read out;"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from acquisition.camera_timing import CameraTiming
 from bsd.document import Document, Part
@@ -75,12 +75,14 @@ class Camera(Part):
     settings: dict[str, bool | int | float | str] = Field(default_factory=dict)
     timing: CameraTiming
 
-    @field_validator("serial", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _serial_is_quoted(cls, value: object) -> object:
-        if isinstance(value, int | float):
-            raise ValueError(f'a serial number is a text: write serial: "{value}", in quotes')
-        return value
+    def _serial_is_quoted(cls, fields: object) -> object:
+        """On the whole, since a fault of the field would show what YAML made of it: 18 of 0022."""
+        serial = fields.get("serial") if isinstance(fields, dict) else None
+        if serial is not None and not isinstance(serial, str):
+            raise ValueError("serial is a text: put it in quotes as it is printed on the camera")
+        return fields
 
 
 class Cameras(Part):
@@ -105,7 +107,7 @@ class Timeouts(Part):
     Attributes
     ----------
     reply_s
-        An answer of the trigger controller.
+        An answer of the trigger controller; it is asked again and again until then.
     arm_s
         A camera opening, being configured or armed.
     frame_s

@@ -9,6 +9,7 @@ told by an exception and nothing is repeated.
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,7 @@ from acquisition.trigger_event import (
     RunWatch,
     Started,
     TriggerEvent,
+    newer,
 )
 from acquisition.trigger_fault import (
     TriggerFault,
@@ -36,6 +38,7 @@ from acquisition.trigger_fault import (
 )
 from acquisition.trigger_line import BYTE_NS
 from acquisition.trigger_link import OPEN_TIMEOUT_S, SETTLE_S, Identity, Status, TriggerLink
+from bsd.errors import UserMistake
 
 if TYPE_CHECKING:
     from acquisition.pulse_program import PulseProgram
@@ -62,6 +65,9 @@ __all__ = [
 ]
 
 BEAT_S = 0.1
+REPLY_S = 1.0
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,16}")
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +102,7 @@ class TriggerController:
         reopen: Callable[[], Transport] | None = None,
         nonce: Callable[[], int] | None = None,
         reply_timeout_s: float = 0.06,
-        deadline_s: float = 1.0,
+        deadline_s: float = REPLY_S,
         open_timeout_s: float = OPEN_TIMEOUT_S,
         byte_ns: int = BYTE_NS,
     ) -> None:
@@ -152,6 +158,7 @@ class TriggerController:
         TriggerUnfit
             It speaks another protocol version.
         """
+        self._talk.check_open()
         self._program = None
         self._touched = True
         identity, status = self._link.open()
@@ -162,25 +169,31 @@ class TriggerController:
     def reconnect(self) -> Identity:
         """Open the same line anew after `TriggerLost`, or the conversation after a restart.
 
-        Nothing is configured and nothing runs afterwards.
+        Nothing is configured and nothing runs afterwards. What another controller runs goes on.
 
         Raises
         ------
+        EnvironmentFault, UserMistake
+            The line could not be opened again, as of `acquisition.trigger_port.reopen_port`.
+        TriggerLost
+            Nobody answers there, it was never open, or it was closed.
         TriggerUnfit
-            Another controller answers there now.
+            Another controller answers there now, or another protocol version.
         """
-        before = self.identity
+        self._talk.check_open()
+        before = self.identity.name
+        self._program = None
         if self._reopen is not None:
             self._talk.transport.close()
             self._talk.replace_transport(self._reopen())
-        now = self.open()
-        if now.name != before.name:
-            self._identity = before
+        now = self._link.name_outside()
+        if now != before:
+            self._talk.in_step = self._touched = False  # nothing of ours is there
             raise TriggerUnfit(
-                f"{self.port}: controller '{now.name or '-'}' answers, expected"
-                f" '{before.name or '-'}'; plug in the right one"
+                f"{self.port}: controller '{now or '-'}' answers, expected"
+                f" '{before or '-'}'; plug in the right one"
             )
-        return now
+        return self.open()
 
     def identify(self) -> Identity:
         """Ask who is there."""
@@ -188,6 +201,8 @@ class TriggerController:
 
     def set_name(self, name: str) -> None:
         """Give the controller a name for good: 1 to 16 of letters, digits, ``-``, ``_``."""
+        if _NAME.fullmatch(name) is None:
+            raise UserMistake(f"name {name!r}: give 1 to 16 of letters, digits, '-' and '_'")
         self._talk.ask(f"SET NAME {name}")
         self._identity = self.identify()
 
@@ -216,25 +231,7 @@ class TriggerController:
                 f" {self.identity.tick_ns} ns; plan it with tick_ns={self.identity.tick_ns}"
             )
         self._program = None
-        wanted = {
-            "W1": program.width_ticks[0],
-            "W2": program.width_ticks[1],
-            "D1": program.delay_ticks[0],
-            "D2": program.delay_ticks[1],
-            "PN": program.period_numerator,
-            "PD": program.period_denominator,
-            "HB": heartbeat_ms,
-            "GATE": int(gate),
-        }
-        for field, value in wanted.items():
-            self._talk.ask(f"SET {field} {value}")
-        found = self._talk.ask("CFG?", *wanted).reply
-        for field, value in wanted.items():
-            if found.number(field) != value:
-                raise TriggerUnfit(
-                    f"{self.port}: field {field} was set to {value} and reads"
-                    f" {found.number(field)}; configure it again"
-                )
+        self._link.configure(program, heartbeat_ms, gate)
         period_ticks = program.period_numerator / program.period_denominator
         self._settle_s = SETTLE_S + period_ticks * program.tick_ns * 1e-9
         self._program = program
@@ -261,6 +258,7 @@ class TriggerController:
         TriggerLost, TriggerRestarted
             It is not running. `ran` tells whether it had begun before, where that is known.
         """
+        self._talk.check_open()
         if self._program is None:
             raise TriggerUnfit(f"{self.port}: not configured since it was opened; configure first")
         self._interpret()
@@ -288,7 +286,7 @@ class TriggerController:
 
     def abort(self) -> None:
         """Both outputs low now; also clears a fault. Works in a conversation that broke, too."""
-        if not self._talk.in_step:
+        if self._touched and not self._talk.in_step:
             self._program = None
             self._link.begin()
         self._talk.ask("ABORT")
@@ -307,7 +305,8 @@ class TriggerController:
         self._interpret()
         idle = status.state in ("idle", "fault") and status.run == self._watch.run
         if idle and self._watch.running and self._idle_seen:  # the event had a whole round trip
-            self._events.extend(self._watch.end_unheard(status.run, status.n1, status.n2))
+            end = self._watch.end_unheard(status.run, status.n1, status.n2, status.ticks)
+            self._events.extend(end)
         self._idle_seen = idle
         return status
 
@@ -347,11 +346,13 @@ class TriggerController:
             self._interpret()
             if self._watch.done is not None:
                 return self._watch.done
+            if not self._watch.running:
+                raise TriggerFault(f"{self.port}: no run was started; start one first")
             now_ns = self._clock.monotonic_ns()
-            if not self._watch.running or now_ns >= limit_ns:
-                what = f"run {self._watch.run} is not over" if self._watch.running else "no run"
+            if now_ns >= limit_ns:
                 raise TriggerFault(
-                    f"{self.port}: {what} after {timeout_s:g} s; stop it, or wait longer"
+                    f"{self.port}: run {self._watch.run} is not over after {timeout_s:g} s;"
+                    " stop it, or wait longer"
                 )
             if now_ns >= beat_ns:
                 self.status()
@@ -382,14 +383,14 @@ class TriggerController:
                 " limit (500 ms at most) is over, unless that was set to 0"
             ) from lost
         finally:
-            self._talk.transport.close()
+            self._talk.close()
 
     def __enter__(self) -> Self:
         try:
             self.open()
         except BaseException:
             self._closed = True
-            self._talk.transport.close()
+            self._talk.close()
             raise
         return self
 
@@ -424,7 +425,7 @@ class TriggerController:
             return None
         self._program = program
         self._watch.begin(status.run)
-        return status.run > before
+        return newer(status.run, before)
 
     def _forget(self, status: Status) -> None:
         """Nothing that was heard before this idle moment belongs to a run of ours."""

@@ -18,9 +18,11 @@ from acquisition.trigger_line import (
     encode_command,
     parse_line,
 )
+from bsd.errors import UserMistake
 
 _ERR_SEQUENCE = 7
 _BOOT = b"EVT BOOT"
+_PAUSE_NS = 5_000_000  # longer than any line is on its way, see `Conversation._await`
 _ATTEMPTS_MIN = 3  # a machine that stood still for the whole deadline still gets to ask again
 
 
@@ -78,6 +80,26 @@ class Exchange:
     copies: int
 
 
+@dataclass(frozen=True)
+class _Command:
+    """What is asked, and which reply answers it."""
+
+    seq: int
+    text: str
+    line: bytes
+    nonce: int | None = None
+
+    def answered_by(self, reply: Reply) -> bool:
+        """Whether a reply is the one waited for; older replies come again after repetitions."""
+        if reply.seq != self.seq:
+            return False
+        if self.seq or not reply.ok:
+            return True
+        if self.nonce is not None:
+            return reply.fields.get("nonce") == self.nonce and "last" in reply.fields
+        return "proto" in reply.fields if self.text == "ID?" else "state" in reply.fields
+
+
 class Conversation:
     """Commands in order, each sent as often as it takes; events are set aside.
 
@@ -106,6 +128,18 @@ class Conversation:
         self._inbox: deque[bytes] = deque()
         self._next = 1
         self._last_damaged: Damaged | None = None
+        self._closed = False
+
+    def check_open(self) -> None:
+        """`TriggerLost` after `close`."""
+        if self._closed:
+            raise TriggerLost(f"{self.transport.name}: closed; open the port anew", ran=False)
+
+    def close(self) -> None:
+        """Let go of the line for good: nothing is sent any more."""
+        self._closed = True
+        self.in_step = False
+        self.transport.close()
 
     def replace_transport(self, transport: Transport) -> None:
         """Go on over another line; the next thing must be `begin`."""
@@ -138,7 +172,8 @@ class Conversation:
         """
         self.in_step, self.nonce, self.restarted = False, 0, None
         self._last_damaged = None
-        exchange = self._exchange(0, f"OPEN {nonce}", round(timeout_s * 1e9), nonce)
+        command = self._command(0, f"OPEN {nonce}", nonce)
+        exchange = self._exchange(command, round(timeout_s * 1e9))
         if not exchange.reply.ok:
             raise TriggerUnfit(
                 f"{self.transport.name}: refuses to open"
@@ -159,6 +194,8 @@ class Conversation:
 
         Raises
         ------
+        UserMistake
+            It is no command of the grammar; nothing was sent.
         TriggerRefused
             The controller says ``ERR``.
         TriggerRestarted
@@ -169,15 +206,16 @@ class Conversation:
         TriggerUnfit
             A needed key is absent.
         """
+        self.check_open()
         if self.restarted is not None:
             error = self._restarted_error()
             error.ran = False
             raise error
         if not self.in_step:
             raise TriggerLost(f"{self.transport.name}: not open; open it again")
-        seq = self._next
+        command = self._command(self._next, text)
         self.in_step = False  # until the answer is here, also where an interrupt comes between
-        exchange = self._exchange(seq, text, self._deadline_ns)
+        exchange = self._exchange(command, self._deadline_ns)
         reply = exchange.reply
         if reply.code == _ERR_SEQUENCE:
             self.listen(self._reply_timeout_ns * 1e-9)  # its BOOT may come behind the answer
@@ -185,7 +223,7 @@ class Conversation:
             error = self._restarted_error()
             error.ran = False if exchange.copies == 1 else None
             raise error
-        self._next = seq % SEQUENCE_MAX + 1
+        self._next = command.seq % SEQUENCE_MAX + 1
         self.in_step = True
         if not reply.ok:
             more = "".join(f" {key}={value}" for key, value in reply.fields.items())
@@ -204,7 +242,7 @@ class Conversation:
 
     def ask_anyone(self, text: str, timeout_s: float) -> Reply:
         """Ask outside any conversation (``ID?``, ``STAT?``); changes nothing for anybody."""
-        return self._exchange(0, text, round(timeout_s * 1e9)).reply
+        return self._exchange(self._command(0, text), round(timeout_s * 1e9)).reply
 
     def listen(self, timeout_s: float) -> None:
         """Take in what has come, waiting up to `timeout_s` for something."""
@@ -213,45 +251,58 @@ class Conversation:
         while self._inbox:
             self._take()
 
-    def _exchange(self, seq: int, text: str, limit_ns: int, nonce: int | None = None) -> Exchange:
-        line = encode_command(seq, text)
+    def _command(self, seq: int, text: str, nonce: int | None = None) -> _Command:
+        try:
+            return _Command(seq, text, encode_command(seq, text), nonce)
+        except ValueError as error:
+            raise UserMistake(f"{self.transport.name}: {error}; nothing was sent") from error
+
+    def _exchange(self, command: _Command, limit_ns: int) -> Exchange:
+        self.check_open()
+        line = command.line
         sent_ns = self.clock.monotonic_ns()
         copies = 0
         while copies < _ATTEMPTS_MIN or self.clock.monotonic_ns() - sent_ns < limit_ns:
             # The LF ends whatever a damaged copy, or a host that died, left at the other end.
-            self.transport.write(line if copies == 0 and seq else b"\n" + line)
+            self.transport.write(line if copies == 0 and command.seq else b"\n" + line)
             copies += 1
-            answer = self._await(seq, text, nonce)
+            answer = self._await(command)
             if answer is not None:
                 received_ns = self.clock.monotonic_ns()
                 return Exchange(answer[0], sent_ns, received_ns, len(line), answer[1] + 1, copies)
-        raise self._silent_error(text, limit_ns)
+        raise self._silent_error(command.text, limit_ns)
 
-    def _await(self, seq: int, text: str, nonce: int | None) -> tuple[Reply, int] | None:
-        """The reply and its length; None where the command should be sent again."""
-        until_ns = self.clock.monotonic_ns() + self._reply_timeout_ns
+    def _await(self, command: _Command) -> tuple[Reply, int] | None:
+        """The reply and its length; None where the command should be sent again.
+
+        That is soon where a line came damaged, but not at once: the answer may be behind it, and
+        where nothing but noise comes a copy for each line of it would be a storm.
+        """
+        sent_ns = self.clock.monotonic_ns()
+        until_ns = sent_ns + self._reply_timeout_ns
+        last_look = False
         while True:
             while self._inbox:
                 length = len(self._inbox[0])
                 match self._take():
-                    case Reply() as reply if _answers(reply, seq, text, nonce):
+                    case Reply() as reply if command.answered_by(reply):
                         return reply, length
                     case Reply(seq=None) | Damaged():
-                        return None
+                        until_ns = min(until_ns, sent_ns + _PAUSE_NS)
                     case Event(name="BOOT") as event:
                         self._check_version(event)
-                        if self.restarted is not None:
+                        if self.restarted is not None and command.seq:
                             raise self._restarted_error()
-                        return None
+                        until_ns = min(until_ns, sent_ns + _PAUSE_NS)
+            if last_look:
+                return None
             left_ns = until_ns - self.clock.monotonic_ns()
             # At least one look, for what came while this process was not running.
-            if not self._receive(max(0, left_ns) / 1e9) and left_ns <= 0:
-                return None
+            last_look = left_ns <= 0
+            self._receive(max(0, left_ns) / 1e9)
 
-    def _receive(self, timeout_s: float) -> bool:
-        data = self.transport.read(timeout_s)
-        self._inbox.extend(self._splitter.feed(data))
-        return bool(data)
+    def _receive(self, timeout_s: float) -> None:
+        self._inbox.extend(self._splitter.feed(self.transport.read(timeout_s)))
 
     def _take(self) -> Reply | Event | Damaged:
         """The next line; events are set aside, a restart and damage are remembered."""
@@ -288,14 +339,3 @@ class Conversation:
             f"{self.transport.name}: no answer to '{text}' within {limit_ns / 1e9:g} s{said};"
             " check cable, port and firmware (python -m acquisition.doctor)"
         )
-
-
-def _answers(reply: Reply, seq: int, text: str, nonce: int | None) -> bool:
-    """Whether a reply is the one waited for; older replies come again after repetitions."""
-    if reply.seq != seq:
-        return False
-    if seq or not reply.ok:
-        return True
-    if text.startswith("OPEN"):
-        return reply.fields.get("nonce") == nonce and "last" in reply.fields
-    return "proto" in reply.fields if text == "ID?" else "state" in reply.fields

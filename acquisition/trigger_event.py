@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acquisition.trigger_line import Event
+from acquisition.trigger_line import SEQUENCE_MAX, Event
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,16 @@ class Done:
     missing: tuple[tuple[int, int], ...] = ()
 
 
+RUN_MAX = SEQUENCE_MAX  # then comes 1 again
+
 TriggerEvent = Boot | Started | Pulse | PulsesMissing | Late | Done
+
+
+def newer(run: int, than: int) -> bool:
+    """Whether a run's number comes after another in the round of 1 to 65535; 0 is before all."""
+    if 0 in (run, than):
+        return run > than
+    return 0 < (run - than) % RUN_MAX <= RUN_MAX // 2
 
 
 class RunWatch:
@@ -105,7 +114,7 @@ class RunWatch:
 
     def begin(self, run: int) -> None:
         """A run has this number; nothing where that is known already."""
-        if run <= self.run:
+        if not newer(run, self.run):
             return
         self.run = run
         self.done = None
@@ -135,12 +144,14 @@ class RunWatch:
                 )
         return []
 
-    def end_unheard(self, run: int, n1: int, n2: int) -> list[TriggerEvent]:
-        """The controller is idle after `run`: its end was not heard."""
-        return self._end(run, (n1, n2), "unknown", None)
+    def end_unheard(self, run: int, n1: int, n2: int, ticks: int) -> list[TriggerEvent]:
+        """The controller is idle after `run` at `ticks`: its end was not heard."""
+        found = self._end(run, (n1, n2), "unknown", None)
+        self._idle_ticks = ticks
+        return found
 
     def _start(self, run: int, ticks: int) -> list[TriggerEvent]:
-        if run < self.run or (run == self.run and (self._over or self._next > 0)):
+        if newer(self.run, run) or (run == self.run and (self._over or self._next > 0)):
             return []
         self.begin(run)
         return [Started(run, ticks)]
@@ -149,7 +160,7 @@ class RunWatch:
         if ticks < self._idle_ticks:
             return []
         if self._over:  # neither START nor the answer to RUN has been heard yet
-            self.begin(self.run + 1)
+            self.begin(self.run % RUN_MAX + 1)
         if n < self._next:
             return []
         missing = self._miss(n)
@@ -160,7 +171,7 @@ class RunWatch:
         self, run: int, frames: tuple[int, int], cause: str, cut: bool | None
     ) -> list[TriggerEvent]:
         self.begin(run)
-        if run < self.run or self._over:
+        if run != self.run or self._over:
             return []
         missing = self._miss(min(frames))
         self._over = True

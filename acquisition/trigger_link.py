@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from acquisition.device_clock import ClockFit
 from acquisition.trigger_conversation import (
@@ -23,7 +24,10 @@ from acquisition.trigger_fault import (
     TriggerRestarted,
     TriggerUnfit,
 )
-from acquisition.trigger_line import BYTE_NS, PROTOCOL_VERSION, SEQUENCE_MAX
+from acquisition.trigger_line import BYTE_NS, PROTOCOL_VERSION, SEQUENCE_MAX, Reply
+
+if TYPE_CHECKING:
+    from acquisition.pulse_program import PulseProgram
 
 OPEN_TIMEOUT_S = 3.0  # an Uno's bootloader holds it for about one second after the port opens
 SETTLE_S = 2.0
@@ -144,14 +148,17 @@ class TriggerLink:
     def identify(self) -> Identity:
         """Ask who is there."""
         reply = self.talk.ask("ID?", "proto", "fw", "chip", "tick_ns", "name").reply
-        name = reply.text("name")
         return Identity(
             protocol=reply.number("proto"),
             firmware=reply.text("fw"),
             chip=reply.text("chip"),
             tick_ns=reply.number("tick_ns"),
-            name=None if name == "-" else name,
+            name=_name(reply),
         )
+
+    def name_outside(self) -> str | None:
+        """Name of whoever is there, asked outside any conversation: nothing changes for it."""
+        return _name(self.talk.ask_anyone("ID?", self._open_timeout_ns * 1e-9))
 
     def status(self) -> Status:
         """Ask for the state."""
@@ -168,6 +175,28 @@ class TriggerLink:
             gate_closed=reply.number("gate") == 1,
             ticks=reply.number("t"),
         )
+
+    def configure(self, program: PulseProgram, heartbeat_ms: int, gate: bool) -> None:
+        """Set every field and read them back; `TriggerUnfit` where one is not what was sent."""
+        wanted = {
+            "W1": program.width_ticks[0],
+            "W2": program.width_ticks[1],
+            "D1": program.delay_ticks[0],
+            "D2": program.delay_ticks[1],
+            "PN": program.period_numerator,
+            "PD": program.period_denominator,
+            "HB": heartbeat_ms,
+            "GATE": int(gate),
+        }
+        for field, value in wanted.items():
+            self.talk.ask(f"SET {field} {value}")
+        found = self.talk.ask("CFG?", *wanted).reply
+        for field, value in wanted.items():
+            if found.number(field) != value:
+                raise TriggerUnfit(
+                    f"{self.port}: field {field} was set to {value} and reads"
+                    f" {found.number(field)}; configure it again"
+                )
 
     def timed(self, text: str, *needed: str) -> Exchange:
         """A command whose answer tells the time; feeds the clock's fit."""
@@ -223,3 +252,8 @@ class TriggerLink:
                 f"{self.port}: speaks protocol version {identity.protocol}, needed is"
                 f" {PROTOCOL_VERSION}; flash the controller's firmware of this toolkit"
             )
+
+
+def _name(identity: Reply) -> str | None:
+    name = identity.fields.get("name", "-")
+    return None if name == "-" else str(name)

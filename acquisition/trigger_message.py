@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from acquisition.device_clock import ClockLine
 from acquisition.trigger_event import TriggerEvent
-from acquisition.trigger_fault import TriggerFault
 from acquisition.trigger_link import Identity, Status
 from bsd.errors import ToolkitError
 
@@ -55,6 +54,17 @@ Order = Configure | Run | Stop | Abort | Ask | Leave
 
 
 @dataclass(frozen=True)
+class Numbered:
+    """An order on its way; its answer carries the same number.
+
+    Who gave an order may have stopped waiting for its answer (Ctrl-C), which then is nobody's.
+    """
+
+    number: int
+    order: Order
+
+
+@dataclass(frozen=True)
 class Ready:
     """The controller is open."""
 
@@ -63,16 +73,18 @@ class Ready:
 
 @dataclass(frozen=True)
 class Answer:
-    """An order was carried out."""
+    """The order of this number was carried out."""
 
+    number: int
     value: int | str | Status | None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An order was not carried out; the process goes on."""
+    """The order of this number was not carried out; the process goes on unless it says so."""
 
-    fault: TriggerFault
+    number: int
+    fault: ToolkitError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import serial
 from serial.tools import list_ports
 
-from acquisition.trigger import TriggerController
+from acquisition.trigger import REPLY_S, TriggerController
 from acquisition.trigger_conversation import Conversation, MonotonicClock, Transport
 from acquisition.trigger_fault import TriggerFault, TriggerLost
 from acquisition.trigger_line import BAUD
@@ -162,13 +162,35 @@ def open_port(
     raise _undecided(name, {at: its for at, (its, _) in answers.items()}, fitting, silent)
 
 
-def connect(path: str | None = None, name: str | None = None) -> TriggerController:
+def connect(
+    path: str | None = None, name: str | None = None, *, reply_s: float = REPLY_S
+) -> TriggerController:
     """A controller, not opened yet, that finds its port again after it was lost.
 
-    Its port is the same path where one is given; else the one on which the same name, or the only
-    controller, answers.
+    Its port is the same path where one is given; else the one on which a controller of the same
+    name answers.
+
+    Parameters
+    ----------
+    path, name
+        As of `open_port`.
+    reply_s
+        Longest time to wait for an answer before the controller counts as lost; it is asked again
+        all the time. The rig's ``timeouts.reply_s``.
     """
-    return TriggerController(open_port(path, name), reopen=lambda: reopen_port(path, name))
+
+    def reopen() -> Transport:
+        if path is not None:  # whose it is the controller finds out by itself
+            return reopen_port(path)
+        return reopen_port(None, name or controller.identity.name)
+
+    controller = TriggerController(
+        open_port(path, name),
+        reopen=reopen,
+        deadline_s=reply_s,
+        open_timeout_s=max(OPEN_TIMEOUT_S, reply_s),
+    )
+    return controller
 
 
 def reopen_port(

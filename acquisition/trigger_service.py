@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import FrameType
 
-from acquisition.trigger import TriggerController
+from acquisition.trigger import REPLY_S, TriggerController
 from acquisition.trigger_fault import TriggerFault, TriggerLost
 from acquisition.trigger_link import Status
 from acquisition.trigger_message import (
@@ -30,6 +30,7 @@ from acquisition.trigger_message import (
     Happened,
     Leave,
     News,
+    Numbered,
     Order,
     Ready,
     Run,
@@ -40,6 +41,7 @@ from bsd.errors import EXIT_ENVIRONMENT, ToolkitError
 Connect = Callable[[], TriggerController]
 
 STUCK_S = 30.0  # longer than any wait of the controller's own, opening and closing included
+_EXCHANGES = 10  # of them, at most, lie in such a wait
 
 _SLICE_S = 0.01
 _ROOM = 100_000  # half an hour of events that nobody reads
@@ -47,6 +49,11 @@ _STATUS_BEATS = 10
 _FLUSH_S = 1.0
 _LOOK_S = 0.25
 _OPENING_S = 10.0  # several ports may have to be asked
+
+
+def slack_s(reply_s: float) -> float:
+    """How much longer than usual to wait for a client that waits so long for each reply."""
+    return _EXCHANGES * max(0.0, reply_s - REPLY_S)
 
 
 def serve(
@@ -57,6 +64,7 @@ def serve(
     post = _Post(news)
     service = _Service(orders, post, beat_s)
     signal.signal(signal.SIGTERM, service.leave)
+    signal.signal(signal.SIGHUP, service.leave)  # the terminal was closed
     guard = threading.Thread(target=_guard, args=(service, post, stuck_s), daemon=True)
     guard.start()
     fault: ToolkitError | None = None
@@ -116,7 +124,7 @@ class _Service:
         self._beat_ns = round(beat_s * 1e9)
         self._leaving = False
         self._beats = 0
-        self.alive_s = time.monotonic() + _OPENING_S
+        self.turns = 0
         self.port = "the trigger"
 
     def leave(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -125,38 +133,43 @@ class _Service:
 
     def work(self, connect: Connect) -> None:
         """Until told to leave, or the parent is gone, or the controller is."""
-        with connect() as controller:
-            self.port = controller.port
-            self._post.put(Ready(controller.identity))
-            due_ns = time.monotonic_ns()
-            while not self._leaving and self._obey(controller):
-                self.alive_s = time.monotonic()
-                now_ns = time.monotonic_ns()
-                if now_ns >= due_ns:
-                    self._beat(controller, due_ns)
-                    # Beats that could not be in time are left out, the rhythm stays.
-                    due_ns += self._beat_ns * ((now_ns - due_ns) // self._beat_ns + 1)
-                wait_s = min(_SLICE_S, max(0, due_ns - time.monotonic_ns()) * 1e-9)
-                for event in controller.events(wait_s):
-                    self._post.put(Happened(event))
-            self.alive_s = time.monotonic()
-        for event in controller.events():
-            self._post.put(Happened(event))
+        controller = connect()
+        try:
+            with controller:
+                self.port = controller.port
+                self._post.put(Ready(controller.identity))
+                self._turn(controller)
+                self.turns += 1
+        finally:  # whatever ended it: what was heard is told
+            for event in controller.events():
+                self._post.put(Happened(event))
+
+    def _turn(self, controller: TriggerController) -> None:
+        due_ns = time.monotonic_ns()
+        while not self._leaving and self._obey(controller):
+            self.turns += 1
+            now_ns = time.monotonic_ns()
+            if now_ns >= due_ns:
+                self._beat(controller, due_ns)
+                # Beats that could not be in time are left out, the rhythm stays.
+                due_ns += self._beat_ns * ((now_ns - due_ns) // self._beat_ns + 1)
+            wait_s = min(_SLICE_S, max(0, due_ns - time.monotonic_ns()) * 1e-9)
+            for event in controller.events(wait_s):
+                self._post.put(Happened(event))
 
     def _obey(self, controller: TriggerController) -> bool:
         """Carry out what was ordered; False where it is time to leave."""
         try:
             while self._orders.poll():
-                order: Order = self._orders.recv()
-                if isinstance(order, Leave):
+                given: Numbered = self._orders.recv()
+                if isinstance(given.order, Leave):
                     return False
                 try:
-                    self._post.put(Answer(_carry_out(controller, order)))
-                except TriggerLost as lost:
-                    self._post.put(Failure(lost))
-                    raise
-                except TriggerFault as fault:
-                    self._post.put(Failure(fault))
+                    self._post.put(Answer(given.number, _carry_out(controller, given.order)))
+                except ToolkitError as fault:
+                    self._post.put(Failure(given.number, fault))
+                    if isinstance(fault, TriggerLost):
+                        raise
         except (EOFError, ConnectionResetError):  # the parent died
             return False
         return True
@@ -186,16 +199,23 @@ def _carry_out(controller: TriggerController, order: Order) -> int | str | Statu
 
 
 def _guard(service: _Service, post: _Post, stuck_s: float) -> None:
-    """End the process where the loop has not turned for too long."""
-    while True:
-        silent_s = time.monotonic() - service.alive_s
-        if silent_s > stuck_s:
-            port = service.port
-            post.end(
-                TriggerLost(
-                    f"{port}: stuck for {stuck_s:g} s, the port neither answers nor fails; a run"
-                    " ends by its heartbeat limit; unplug the controller and plug it in again"
-                )
-            )
-            os._exit(EXIT_ENVIRONMENT)
+    """End the process where the loop has not turned for too long.
+
+    Only the time counts in which this thread ran, too: a process that was stopped (Ctrl-Z) and
+    goes on is not stuck.
+    """
+    turns, silent_s = service.turns, -_OPENING_S
+    seen_s = time.monotonic()
+    while silent_s <= stuck_s:
         time.sleep(_LOOK_S)
+        before_s, seen_s = seen_s, time.monotonic()
+        silent_s += min(seen_s - before_s, 2 * _LOOK_S)
+        if service.turns != turns:
+            turns, silent_s = service.turns, 0.0
+    post.end(
+        TriggerLost(
+            f"{service.port}: stuck for {stuck_s:g} s, the port neither answers nor fails; a run"
+            " ends by its heartbeat limit; unplug the controller and plug it in again"
+        )
+    )
+    os._exit(EXIT_ENVIRONMENT)

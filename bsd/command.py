@@ -54,6 +54,7 @@ VERBS: dict[str, dict[str, str]] = {
     "hardware": {
         "firmware": "hardware.firmware.__main__",
         "host": "hardware.host.__main__",
+        "twin": "hardware.twin.__main__",
     },
 }
 """`bsd WING VERB` → module. Strings only: a verb is imported when it is asked for."""

@@ -33,7 +33,7 @@ void board_close(board_t *board);
 
 uint64_t board_cycle(board_t *board);
 
-/* Run until that cycle and stop there. 0, or nonzero where it cannot go on: see board_error(). */
+/* Run until that cycle and stop there (the program may be some cycles ahead, unseen). 0, or nonzero where it cannot go on: see board_error(). */
 int board_run_until(board_t *board, uint64_t cycle);
 const char *board_error(board_t *board); /* NULL where all is well */
 

@@ -40,6 +40,8 @@ SHIFTED: Final = np.dtype(
 """A byte that the SPI began to shift out: CPU cycle since power-up, the byte."""
 
 _CHUNK = 4096
+_LAST_CYCLE = 2**62
+_LONGEST_BLOCK = 2**32 - 1  # what the C interface takes
 
 
 class BoardFault(EnvironmentFault):
@@ -63,7 +65,7 @@ class Board:
     Raises
     ------
     EnvironmentFault
-        The library or the image cannot be loaded.
+        The library or the image cannot be loaded, or the EEPROM is longer than the chip's.
     """
 
     def __init__(
@@ -114,7 +116,12 @@ class Board:
         ------
         BoardFault
             The program crashed, or asked for what the engine does not model.
+        ValueError
+            No board gets as far as `cycle`.
         """
+        if cycle <= self.cycle:
+            return
+        _check_count(cycle, _LAST_CYCLE, "cycle")
         if self._c.board_run_until(self._open(), cycle):
             raise BoardFault((self._c.board_error(self._open()) or b"").decode(errors="replace"))
 
@@ -128,6 +135,7 @@ class Board:
 
     def send_at(self, cycle: int, data: bytes) -> None:
         """Send bytes so that the first one's stop bit ends at `cycle` at the earliest."""
+        _check_count(cycle, _LAST_CYCLE, "cycle")
         self._c.board_send_at(self._open(), cycle, data, len(data))
 
     def receive(self) -> bytes:
@@ -193,7 +201,14 @@ class Board:
         self._c.board_gate(self._open(), int(closed))
 
     def block(self, cycles: int) -> None:
-        """Stall the CPU for so long: no instruction, no interrupt; timers and pins go on."""
+        """Stall the CPU for so long: no instruction, no interrupt; timers and pins go on.
+
+        Raises
+        ------
+        ValueError
+            Negative, or over 268 s: use `hang`.
+        """
+        _check_count(cycles, _LONGEST_BLOCK, "cycles")
         self._c.board_block(self._open(), cycles)
 
     def hang(self) -> None:
@@ -248,6 +263,11 @@ class Board:
         if self._board is None:
             raise BoardFault("the board is closed; open another")
         return self._board
+
+
+def _check_count(value: int, most: int, name: str) -> None:
+    if not 0 <= value <= most:
+        raise ValueError(f"{name} {value}: it has to be between 0 and {most}")
 
 
 def _load(library: Path, *, private: bool) -> ctypes.CDLL:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -55,7 +56,7 @@ def build(
     -------
     Path
         ``$XDG_CACHE_HOME/bsd-toolkit/NAME-SHA256.so``. The hash is that of the compiler's version,
-        all flags, the sources and the headers that they include.
+        all flags, the sources, the project's headers that they include, and the libraries.
 
     Raises
     ------
@@ -64,11 +65,13 @@ def build(
     EnvironmentFault
         No compiler, or it refuses; its first complaint is named.
     """
-    compiler = find_compiler()
+    compiler = compiler_words()
     options = (*WARNINGS, *(_SANITIZED if sanitize else _OPTIMISED), "-fPIC", "-shared", *flags)
     key = hashlib.sha256()
     for word in (_compiler_version(compiler), *options, *libraries):
         key.update(word.encode() + b"\0")
+    for library in libraries:
+        key.update(_library_identity(compiler, library).encode() + b"\0")
     for path in _with_headers(sources, include):
         key.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     folder = cache_folder()
@@ -77,7 +80,7 @@ def build(
         return target
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [
-        *(compiler, *options),
+        *(*compiler, *options),
         *(f"-I{path}" for path in include),
         *(str(path) for path in sources),
         *(f"-l{library}" for library in libraries),
@@ -96,27 +99,62 @@ def cache_folder() -> Path:
 
 
 def find_compiler() -> str:
-    """Path of the C compiler: ``$CC``, else ``cc``, ``gcc`` or ``clang``.
+    """Path of the program that compiles C, as `compiler_words` begins.
 
     Raises
     ------
     EnvironmentFault
         There is none; the line that installs one is named.
     """
-    named = os.environ.get("CC", "")
-    for candidate in (named,) if named else ("cc", "gcc", "clang"):
-        if found := shutil.which(candidate):
-            return found
+    return compiler_words()[0]
+
+
+def compiler_words() -> tuple[str, ...]:
+    """The C compiler with what belongs before its options: ``$CC``, else cc, gcc or clang.
+
+    ``CC="ccache gcc -m64"`` gives the path of ccache, ``gcc`` and ``-m64``.
+
+    Raises
+    ------
+    EnvironmentFault
+        There is none; the line that installs one is named.
+    """
+    named = os.environ.get("CC", "").strip()
+    try:
+        candidates = [shlex.split(named)] if named else [["cc"], ["gcc"], ["clang"]]
+    except ValueError as error:
+        raise EnvironmentFault(f"CC={named}: {error}; mend or unset CC") from error
+    for program, *rest in candidates:
+        if found := shutil.which(program):
+            return (found, *rest)
     raise EnvironmentFault(
         f"no C compiler ({named or 'cc, gcc, clang'}); install one: sudo apt install gcc libc6-dev"
     )
 
 
-@functools.cache
-def _compiler_version(compiler: str) -> str:
-    words = [compiler, "--version"]
+def _ask(compiler: tuple[str, ...], question: str) -> str:
+    words = [*compiler, question]
     done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
     return done.stdout
+
+
+@functools.cache
+def _compiler_version(compiler: tuple[str, ...]) -> str:
+    return _ask(compiler, "--version")
+
+
+def _library_identity(compiler: tuple[str, ...], library: str) -> str:
+    """What an upgrade of a library's package changes: the file that would be linked."""
+    for suffix in ("so", "a"):
+        path = Path(_library_path(compiler, f"lib{library}.{suffix}"))
+        if path.is_file():
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+    return "none"
+
+
+@functools.cache
+def _library_path(compiler: tuple[str, ...], file: str) -> str:
+    return _ask(compiler, f"-print-file-name={file}").strip()
 
 
 def _with_headers(sources: Iterable[Path], include: Sequence[Path]) -> list[Path]:

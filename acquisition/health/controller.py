@@ -6,6 +6,7 @@ does reset a board with auto-reset; so a port that another program holds is not 
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ _READ_S = 0.05
 _BOOTLOADER_LIMIT_S = 1.5
 _RESET_LOW_S = 0.1
 _GET_SYNC, _IN_SYNC = b"\x30\x20", b"\x14\x10"  # STK500 version 1
+_GREETINGS = 2  # answered one after the other: noise may look like one answer
+_BUSY = (errno.EBUSY, errno.EAGAIN)
 _RESETS_TOO_MANY = 3
 
 FLASH = "python -m hardware.firmware flash --port {path}"
@@ -67,7 +70,8 @@ class Probe:
     bootloader_baud
         Speed at which an STK500 bootloader answered; None where none did or none was asked.
     complaint
-        Why the port could not be opened or broke; "" where it worked.
+        Why the port could not be opened or broke, and perhaps a way out behind a semicolon; ""
+        where it worked.
     """
 
     identity: Reply | None = None
@@ -82,12 +86,9 @@ class Probe:
 def controller(path: str, probe: Probe) -> list[Finding]:
     """Judge what came over the line: the controller, and its state where it told one."""
     if probe.complaint:
-        return [
-            _fault(
-                f"{path}: {probe.complaint}",
-                "unplug the controller, plug it in again and run again",
-            )
-        ]
+        what, _, way = probe.complaint.partition("; ")
+        again = "unplug the controller, plug it in again and run again"
+        return [_fault(f"{path}: {what}", way or again)]
     if len(probe.resets) >= _RESETS_TOO_MANY:
         return [_resets(path, probe)]
     if probe.identity is None:
@@ -221,7 +222,8 @@ def examine(
     except ToolkitError as error:
         probe = Probe(complaint=str(error).removeprefix(f"{path}: "))
     except OSError as error:  # pyserial's errors are of this kind
-        probe = Probe(complaint=error.strerror or str(error))
+        busy = "in use by another program; close it and run again"
+        probe = Probe(complaint=busy if error.errno in _BUSY else error.strerror or str(error))
     return controller(path, probe)
 
 
@@ -238,14 +240,13 @@ def _greeted(path: str, baud: int) -> bool:
 
     with serial.Serial(path, baud, timeout=_READ_S, exclusive=True) as line:
         _pulse_reset(line)
-        heard = b""
+        answered = 0
         end_s = time.monotonic() + _BOOTLOADER_LIMIT_S
-        while time.monotonic() < end_s:
+        while answered < _GREETINGS and time.monotonic() < end_s:
+            line.read(line.in_waiting)  # what came before is no answer
             line.write(_GET_SYNC)
-            heard = (heard + line.read(64))[-256:]
-            if _IN_SYNC in heard:
-                return True
-    return False
+            answered = answered + 1 if line.read(64).startswith(_IN_SYNC) else 0
+    return answered == _GREETINGS
 
 
 def _pulse_reset(line: object) -> None:

@@ -17,6 +17,7 @@ RULE_FILE = "/etc/udev/rules.d/99-bsd-trigger.rules"
 _NAMED_HOLDERS = 3
 _PROC = Path("/proc")
 _UDEV = Path("/run/udev/data")
+_DEVICES = Path("/sys/dev/char")
 _MANAGERS = ("/usr/sbin/ModemManager", "/usr/bin/ModemManager")
 
 
@@ -42,7 +43,7 @@ class Access:
     """Who may open a port, and whether this process may."""
 
     exists: bool
-    device: bool  # a character device, not a plain file
+    device: bool  # a terminal's device, as serial lines are; no plain file, no /dev/null
     allowed: bool
     group: str  # of the device file
     user: str
@@ -209,7 +210,7 @@ def read_access(path: str) -> Access:
     group = _group_name(status.st_gid)
     return Access(
         exists=True,
-        device=stat.S_ISCHR(status.st_mode),
+        device=stat.S_ISCHR(status.st_mode) and not _foreign(status.st_rdev),
         allowed=os.access(path, os.R_OK | os.W_OK),
         group=group,
         user=user,
@@ -247,6 +248,15 @@ def read_modem_manager(path: str | None, proc: Path = _PROC, udev: Path = _UDEV)
             "ID_MM_DEVICE_IGNORE=1" in _udev(path, udev)
         )
     return ModemManager(installed, running, ignored)
+
+
+def _foreign(device: int) -> bool:
+    """Whether the kernel has a character device for something other than a terminal.
+
+    It is not opened for that, which would reset a board. Pseudo-terminals are not listed there.
+    """
+    subsystem = _DEVICES / f"{os.major(device)}:{os.minor(device)}" / "subsystem"
+    return subsystem.exists() and subsystem.resolve().name != "tty"
 
 
 def _user_name(number: int) -> str:

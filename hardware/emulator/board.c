@@ -107,6 +107,8 @@ board_t *board_open(const char *hex_path, const uint8_t *eeprom, size_t n, char 
     avr_global_logger_set(keep_errors);
     if (!image || !board) {
         snprintf(error, error_size, "no memory for a board");
+    } else if (n > EEPROM_BYTES) {
+        snprintf(error, error_size, "the EEPROM has 1024 bytes, not %zu", n);
     } else if (image_load(image, hex_path, error, error_size) == 0) {
         board->avr = make_chip(image);
         if (!board->avr) {
@@ -121,7 +123,7 @@ board_t *board_open(const char *hex_path, const uint8_t *eeprom, size_t n, char 
     board->run = board->avr->run;
     memset(board->eeprom.bytes, 0xFF, EEPROM_BYTES);
     if (n) {
-        memcpy(board->eeprom.bytes, eeprom, n < EEPROM_BYTES ? n : EEPROM_BYTES);
+        memcpy(board->eeprom.bytes, eeprom, n);
     }
     board->bit_cycles = BOARD_BYTE_CYCLES / 10.0;
     take_registers(board);

@@ -48,12 +48,11 @@ static void talk(void) {
 
 void controller_step(void) {
     chip_awake(); /* before the work: what an interrupt adds meanwhile wakes us again */
-    const bool ticked = tick_take();
-    if (ticked) {
+    if (tick_take()) {
         gate_tick();
     }
     run_step();
     name_step();
     talk();
-    watchdog_step(sequencer_calm(), ticked);
+    chip_kick(); /* here and nowhere else */
 }

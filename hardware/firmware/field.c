@@ -4,6 +4,7 @@
 #define SHORTEST_PERIOD 2000UL     /* ticks */
 #define LONGEST_PERIOD 20000000UL  /* ticks */
 #define SHORTEST_HEARTBEAT 100UL   /* ms, unless 0 */
+#define HALF_HOUR 3600000000UL     /* ticks */
 
 typedef struct {
     char name[5];
@@ -66,13 +67,19 @@ bool field_set(enum field field, uint32_t value) {
     return true;
 }
 
+/* Without a heartbeat nobody may be there to stop it: it must end by itself within two hours. */
+static bool too_long_unheard(uint32_t frames, uint32_t period) {
+    const uint32_t most = 4 * (HALF_HOUR / period) + 4 * (HALF_HOUR % period) / period;
+    return values[HB] == 0 && (frames == 0 || frames > most);
+}
+
 enum misfit field_program(uint32_t frames, program_t *program) {
     program->parts = (uint16_t)values[PD];
     program->whole = values[PN] / program->parts;
     program->part = (uint16_t)(values[PN] % program->parts);
     if (program->whole < SHORTEST_PERIOD || program->whole > LONGEST_PERIOD ||
         (program->whole == LONGEST_PERIOD && program->part != 0) ||
-        (frames == 0 && values[HB] == 0)) {
+        too_long_unheard(frames, program->whole)) {
         return MISFIT_BOTH;
     }
     for (uint8_t i = 0; i < CHANNELS; i++) {

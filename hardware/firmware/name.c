@@ -22,6 +22,8 @@ static uint8_t byte_to_keep(uint8_t at) {
 }
 
 void name_begin(void) {
+    while (chip_eeprom_busy()) { /* a reset does not end a write, and what is read amid one is nothing */
+    }
     for (uint8_t i = 0; i < NAME_LENGTH; i++) {
         name[i] = (char)chip_eeprom_read(i);
     }

@@ -3,10 +3,12 @@
 
 /* While low, a channel goes to its next rise in hops that clear a pin that is low already: nothing
  * happens if they are served late. Only the last one sets. It is at least 4096 ticks (2 ms) long where
- * the program leaves room: the watchdog is not kicked after it is armed, so a pulse whose falling edge
- * a dead CPU never armed ends with the watchdog's 32 ms less 2. */
+ * the program leaves room, so a late service has that long to arm it. */
 #define HOP 8192
 #define HALF_HOP 4096
+
+/* Ticks: halt() takes less than this from its last look at the count until the pins are low. */
+#define NEAR 16
 
 enum phase { REST, HOPPING, RISING, HIGH };
 
@@ -37,19 +39,28 @@ void sequencer_begin(void) {
     is_late = false;
 }
 
-/* End everything; what the hardware has done but no handler has seen yet is still counted. */
+INLINE bool falls_soon(uint8_t i) {
+    return channels[i].phase == HIGH && (uint16_t)(channels[i].at - timer_tick()) < NEAR;
+}
+
+/* End everything; what the hardware has done but no handler has seen yet is still counted. No pin may
+ * change between the look at it and its being forced, or what is told would not be what happened: no
+ * match sets any more, and a fall that is near is let come. */
 static void halt(void) {
+    timer_clear_at_matches();
+    while (falls_soon(0) || falls_soon(1)) {
+    }
+    const uint8_t levels = timer_levels();
+    timer_force_low();
     for (uint8_t i = 0; i < CHANNELS; i++) {
         channel_t *const channel = &channels[i];
-        const bool matched = timer_matched(i);
-        if (channel->phase == HIGH && matched) {
-            channel->completed++;
-        } else if (channel->phase == HIGH || (channel->phase == RISING && matched)) {
+        if (levels & timer_pin(i)) {
             cut = true;
+        } else if (channel->phase == HIGH) {
+            channel->completed++;
         }
         channel->phase = REST;
     }
-    timer_force_low();
     chip_wake();
 }
 
@@ -216,8 +227,6 @@ static enum phase phase_of(uint8_t channel) {
 }
 
 bool sequencer_active(void) { return phase_of(0) != REST || phase_of(1) != REST; }
-
-bool sequencer_calm(void) { return phase_of(0) != RISING && phase_of(1) != RISING; }
 
 bool sequencer_cut(void) { return cut; }
 

@@ -42,8 +42,7 @@ void sequencer_stop(void);
 void sequencer_abort(void);
 
 bool sequencer_active(void);               /* some channel has pulses to make */
-bool sequencer_calm(void);                 /* no rising edge is armed in the timer */
-bool sequencer_cut(void);                  /* some pulse was cut short */
+bool sequencer_cut(void);                  /* some pulse had not its programmed width */
 bool sequencer_late(late_t *late);         /* an edge came too late to be set */
 uint32_t sequencer_completed(uint8_t channel);
 

@@ -76,9 +76,17 @@ INLINE void timer_watch_matches(void) {
     put(TIMSK1, MASK(TOIE1) | MASK(OCIE1A) | MASK(OCIE1B));
 }
 
+/* Pins of both channels as they are, each at its timer_pin(). */
+INLINE uint8_t timer_pin(uint8_t channel) { return channel ? MASK(PINB2) : MASK(PINB1); }
+
+INLINE uint8_t timer_levels(void) { return get(PINB) & (MASK(PINB1) | MASK(PINB2)); }
+
+/* No match of either channel sets its pin any more. */
+INLINE void timer_clear_at_matches(void) { put(TCCR1A, MASK(COM1A1) | MASK(COM1B1)); }
+
 /* Both pins low now; no match sets or reports anything any more. */
 INLINE void timer_force_low(void) {
-    put(TCCR1A, MASK(COM1A1) | MASK(COM1B1));
+    timer_clear_at_matches();
     put(TCCR1C, MASK(FOC1A) | MASK(FOC1B));
     put(TIMSK1, MASK(TOIE1));
     put(TIFR1, MASK(OCF1A) | MASK(OCF1B));

@@ -11,6 +11,7 @@ enum { STEP_CYCLES = 300 }; /* about what one round of the main loop takes on th
 
 struct board {
     bool open;
+    uint64_t now; /* time as told: the firmware may be one round of its loop ahead */
 };
 
 static board_t the_board;
@@ -28,7 +29,9 @@ static void reset(uint8_t cause) {
     engine.registers[GPIOR1] = (uint8_t)(1 << cause); /* what start.c leaves there */
     timer1_reset(&engine.timer, engine.now);
     uart_reset(&engine.uart, engine.now);
-    engine.eeprom_ready = engine.now;
+    if (cause == PORF) {
+        engine.eeprom_ready = engine.now; /* any other reset lets a write end that has begun */
+    }
     engine.tick_at = UINT64_MAX;
     engine.stalled_until = 0;
     engine.ticked = false;
@@ -42,10 +45,12 @@ static void reset(uint8_t cause) {
 board_t *board_open(const char *hex_path, const uint8_t *eeprom, size_t n, char *error,
                     size_t error_size) {
     (void)hex_path;
-    if (the_board.open || n > BOARD_EEPROM_BYTES) {
-        snprintf(error, error_size, "%s",
-                 the_board.open ? "this copy of the host build has a board already"
-                                : "the EEPROM has 1024 bytes");
+    if (the_board.open) {
+        snprintf(error, error_size, "this copy of the host build has a board already");
+        return NULL;
+    }
+    if (n > BOARD_EEPROM_BYTES) {
+        snprintf(error, error_size, "the EEPROM has 1024 bytes, not %zu", n);
         return NULL;
     }
     memset(&engine, 0, sizeof engine);
@@ -55,6 +60,7 @@ board_t *board_open(const char *hex_path, const uint8_t *eeprom, size_t n, char 
     }
     timer1_on_level(&engine.timer, note_edge, NULL);
     the_board.open = true;
+    the_board.now = 0;
     reset(PORF);
     return &the_board;
 }
@@ -66,8 +72,7 @@ void board_close(board_t *board) {
 }
 
 uint64_t board_cycle(board_t *board) {
-    (void)board;
-    return engine.now;
+    return board->now;
 }
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -108,7 +113,13 @@ int board_run_until(board_t *board, uint64_t cycle) {
             engine_fail(timer1_unsupported(&engine.timer));
         }
     }
-    return board_error(board) != NULL;
+    if (board_error(board) != NULL) {
+        return 1;
+    }
+    if (cycle > board->now) {
+        board->now = cycle;
+    }
+    return 0;
 }
 
 const char *board_error(board_t *board) {
@@ -121,9 +132,8 @@ void board_send(board_t *board, const uint8_t *bytes, size_t n) {
 }
 
 void board_send_at(board_t *board, uint64_t cycle, const uint8_t *bytes, size_t n) {
-    (void)board;
-    if (n != 0 && engine.uart.line_free < engine.now) {
-        engine.uart.line_free = engine.now;
+    if (n != 0 && engine.uart.line_free < board->now) {
+        engine.uart.line_free = board->now;
     }
     if (!uart_send(&engine.uart, cycle, bytes, n)) {
         engine_fail("no memory for the bytes to send");
@@ -131,10 +141,9 @@ void board_send_at(board_t *board, uint64_t cycle, const uint8_t *bytes, size_t 
 }
 
 size_t board_receive(board_t *board, uint8_t *bytes, size_t n) {
-    (void)board;
     size_t taken = 0;
     for (const event_t *byte; taken < n && (byte = queue_first(&engine.uart.sent)) != NULL &&
-                              byte->cycle <= engine.now;
+                              byte->cycle <= board->now;
          taken++) {
         bytes[taken] = byte->what;
         queue_pop(&engine.uart.sent);
@@ -143,9 +152,10 @@ size_t board_receive(board_t *board, uint8_t *bytes, size_t n) {
 }
 
 size_t board_edges(board_t *board, board_edge_t *edges, size_t n) {
-    (void)board;
     size_t taken = 0;
-    for (const event_t *edge; taken < n && (edge = queue_first(&engine.edges)) != NULL; taken++) {
+    for (const event_t *edge; taken < n && (edge = queue_first(&engine.edges)) != NULL &&
+                              edge->cycle <= board->now;
+         taken++) {
         edges[taken] =
             (board_edge_t){.cycle = edge->cycle, .channel = edge->what, .level = edge->level};
         queue_pop(&engine.edges);
@@ -183,6 +193,6 @@ size_t board_eeprom(board_t *board, uint8_t *bytes, size_t n) {
 }
 
 int board_level(board_t *board, int channel) {
-    (void)board;
-    return timer1_level(&engine.timer, channel);
+    const event_t *const next = queue_after(&engine.edges, board->now, (uint8_t)channel);
+    return next != NULL ? !next->level : timer1_level(&engine.timer, channel);
 }

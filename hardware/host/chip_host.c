@@ -134,6 +134,9 @@ uint8_t host_get(uint16_t address) {
         value = (uint8_t)((value & (1 << U2X0)) | (engine.uart.count ? 1 << RXC0 : 0) |
                           (engine.now >= engine.uart.empty_at ? 1 << UDRE0 : 0) |
                           (engine.uart.overrun ? 1 << DOR0 : 0));
+    } else if (address == PINB) {
+        value = (uint8_t)(timer1_level(&engine.timer, 1) << PINB1 |
+                          timer1_level(&engine.timer, 2) << PINB2);
     } else if (address == PIND) {
         const bool pulled_up = engine.registers[PORTD] & (1 << PORTD2);
         value = engine.gate_closed || !pulled_up ? 0 : 1 << PIND2;
@@ -175,7 +178,10 @@ void chip_kick(void) {
         engine.watched ? engine.now + (UINT64_C(2048) << power) * (BOARD_CLOCK_HZ / 128000) : UINT64_MAX;
 }
 
-uint8_t chip_eeprom_read(uint16_t address) { return engine.eeprom[address]; }
+/* Amid a write the chip reads nothing: its data register keeps what it had, 0 after a reset. */
+uint8_t chip_eeprom_read(uint16_t address) {
+    return engine.now < engine.eeprom_ready ? 0 : engine.eeprom[address];
+}
 
 bool chip_eeprom_busy(void) {
     engine_advance(engine.now + ACCESS_CYCLES);

@@ -14,6 +14,7 @@
 
 /* Addresses in data space, ATmega328P. */
 enum {
+    PINB = 0x23,
     DDRB = 0x24,
     PORTB = 0x25,
     PIND = 0x29,
@@ -43,10 +44,11 @@ enum {
 /* Numbers of bits. */
 enum { PORF = 0, EXTRF = 1, BORF = 2, WDRF = 3 };
 enum { DDB1 = 1, DDB2 = 2, DDB5 = 5, PORTB5 = 5, DDD2 = 2, PORTD2 = 2, PIND2 = 2 };
+enum { PINB1 = 1, PINB2 = 2 };
 enum { COM1B0 = 4, COM1B1 = 5, COM1A0 = 6, COM1A1 = 7, CS11 = 1, FOC1B = 6, FOC1A = 7 };
 enum { TOIE1 = 0, OCIE1A = 1, OCIE1B = 2, TOV1 = 0, OCF1A = 1, OCF1B = 2 };
 enum { WGM01 = 1, CS00 = 0, CS02 = 2, OCIE0A = 1 };
-enum { WDP0 = 0, WDE = 3, WDCE = 4 };
+enum { WDE = 3, WDCE = 4 };
 enum { U2X0 = 1, DOR0 = 3, FE0 = 4, UDRE0 = 5, RXC0 = 7, TXEN0 = 3, RXEN0 = 4 };
 enum { UDRIE0 = 5, RXCIE0 = 7, UCSZ00 = 1, UCSZ01 = 2 };
 

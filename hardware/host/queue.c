@@ -38,6 +38,20 @@ const event_t *queue_first(const queue_t *queue) {
 
 void queue_pop(queue_t *queue) { queue->tail++; }
 
+const event_t *queue_after(const queue_t *queue, uint64_t cycle, uint8_t what) {
+    const event_t *found = NULL;
+    for (size_t at = queue->head; at != queue->tail; at--) { /* from the youngest: few lie behind */
+        const event_t *const event = place(queue, at - 1);
+        if (event->cycle <= cycle) {
+            break;
+        }
+        if (event->what == what) {
+            found = event;
+        }
+    }
+    return found;
+}
+
 void queue_cut(queue_t *queue, uint64_t cycle) {
     while (queue->head != queue->tail && place(queue, queue->head - 1)->cycle > cycle) {
         queue->head--;

@@ -25,6 +25,9 @@ bool queue_push(queue_t *queue, event_t event); /* false: no memory */
 const event_t *queue_first(const queue_t *queue); /* NULL where empty */
 void queue_pop(queue_t *queue);
 
+/* The first event behind `cycle` that is about `what`, or NULL. */
+const event_t *queue_after(const queue_t *queue, uint64_t cycle, uint8_t what);
+
 /* Drop what comes after `cycle`; the queue is in the order of time. */
 void queue_cut(queue_t *queue, uint64_t cycle);
 void queue_free(queue_t *queue);

@@ -26,6 +26,8 @@ EQUALISE_STEP_US = 31.25
 """With the jumper closed: 64 of them are 2 ms."""
 LONGEST_US = 60 * STEP_US
 """The longest exposure that can be read: three LEDs of the matrix stay dark whenever it begins."""
+WORST_EXCESS = 5.0
+"""Uncertainties by which no LED of the matrix may be lit for longer than a step."""
 WORST_RMS = 0.05
 """Of the fit, as a share of a full step; a picture that fits worse is not of this pattern."""
 
@@ -231,7 +233,8 @@ def read_exposure(on_fraction: ArrayLike, counter: ArrayLike, *, noise: float = 
     Raises
     ------
     UnreadablePattern
-        No light, light of no single exposure, or longer than `LONGEST_US`.
+        No light, light of no single exposure, longer than `LONGEST_US`, or an LED that was lit for
+        longer than a step.
     """
     light = _checked(on_fraction, CHASE, "on_fraction")
     bits = _checked(counter, BITS, "counter")
@@ -248,7 +251,14 @@ def read_exposure(on_fraction: ArrayLike, counter: ArrayLike, *, noise: float = 
             f"the matrix fits no exposure (rms {rms:.3f} of a step): check the order of the LEDs, "
             "saturation, and the picture with the jumper closed"
         )
-    return _reading(light, bits, arc, max(noise, rms), rms)
+    sigma = max(noise, rms)
+    longest = int(light.argmax())
+    if light[longest] > 1.0 + WORST_EXCESS * sigma:
+        raise UnreadablePattern(
+            f"LED {longest} was lit for {light[longest]:.2f} of a step: the target hung, or the "
+            "scale is wrong; check the picture with the jumper closed, or take another picture"
+        )
+    return _reading(light, bits, arc, sigma, rms)
 
 
 def _reading(

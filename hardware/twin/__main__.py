@@ -20,9 +20,9 @@ app = command.application(
     """Run a virtual rig: two cameras behind a GenTL producer, their trigger controller on a port.
 
     It writes the rig file when it is ready and runs until it is interrupted; in another terminal,
-    `fault` and `status` speak to it, and `picture` shows a world without running it.
+    `fault`, `change` and `status` speak to it; `picture` shows a world without running it.
 
-    Example: [bold]python -m hardware.twin --rig-file rig.yaml --set light.components=[][/bold]
+    Example: [bold]python -m hardware.twin --rig-file rig.yaml --scene charuco[/bold]
     """
 )
 
@@ -30,6 +30,9 @@ RigFile = Annotated[Path, typer.Option("--rig-file", help="The virtual rig's rig
 WorldFile = Annotated[Path | None, typer.Option("--world", help="world.yaml; else the default.")]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Replaces a field.")
+]
+Scene = Annotated[
+    str | None, typer.Option("--scene", help="A ready scene: photographs, flat, dark, charuco, ...")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
@@ -41,6 +44,7 @@ def twin(
         Path | None, typer.Option("--rig-file", help="Written when the rig is ready.")
     ] = None,
     world_file: WorldFile = None,
+    scene: Scene = None,
     assignments: Assignments = None,
     truth: Annotated[
         Path | None, typer.Option(help="A new folder for the truth of every pair.")
@@ -73,7 +77,7 @@ def twin(
         truth_pictures=truth_pictures,
         ahead_frames=ahead,
     )
-    world = _world(world_file, assignments)
+    world = _world(world_file, scene, assignments)
     with stopped_by_signals() as stop:
         run_rig(
             rig_file.absolute(),
@@ -110,6 +114,17 @@ def fault(
 
 
 @app.command()
+def change(rig_file: RigFile, scene: Scene = None, assignments: Assignments = None) -> None:
+    """Put something else before the cameras of a running rig: a target, the cap, other light."""
+    from hardware.twin.control import ask
+    from hardware.twin.rig_file import session_of
+    from hardware.twin.session_folder import CONTROL_FILE
+
+    request = {"scene": scene, "assignments": assignments or []}
+    ask(session_of(rig_file) / CONTROL_FILE, request)
+
+
+@app.command()
 def status(rig_file: RigFile, json: Json = False) -> None:
     """Tell how a running rig stands."""
     from hardware.twin.control import ask
@@ -134,6 +149,7 @@ def status(rig_file: RigFile, json: Json = False) -> None:
 def picture(
     out: Annotated[Path, typer.Option(help="PNG to write.")],
     world_file: WorldFile = None,
+    scene: Scene = None,
     assignments: Assignments = None,
     at_s: Annotated[float, typer.Option(help="Middle of both exposures, world time.")] = 1.0,
     blurry_us: Annotated[float, typer.Option(min=1, help="Exposure of C1.")] = 16_000.0,
@@ -142,15 +158,16 @@ def picture(
     """Render one pair of a world and its truth, side by side, without running a rig."""
     from hardware.twin.plate import write_plate
 
-    world = _world(world_file, assignments)
+    world = _world(world_file, scene, assignments)
     write_plate(out, world, at_s=at_s, exposures_us=(blurry_us, sharp_us))
 
 
-def _world(path: Path | None, assignments: list[str] | None) -> WorldConfig:
+def _world(path: Path | None, scene: str | None, assignments: list[str] | None) -> WorldConfig:
+    from hardware.twin.studio import with_scene
     from hardware.twin.world_config import WorldConfig
 
     world = WorldConfig() if path is None else WorldConfig.read(path)
-    return world.override(assignments or [])
+    return with_scene(world, scene).override(assignments or [])
 
 
 def _tell(ready: Ready, rig_file: Path, *, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """Frames that are ready before anybody asks: for streaming at full rate.
 
-Light is rendered once, at the start, over exposures of 16 ms and 2 ms a frame period apart. The
+Light is rendered once, at the start, over exposures of 8 ms and 1 ms a frame period apart. The
 sensor exposes it when an acquisition's first frame is wanted, since format, region and gain are the
 consumer's; from then on bytes are sent as they are.
 """
@@ -18,11 +18,11 @@ from hardware.twin.pixel_formats import Samples
 from hardware.twin.renderer import Renderer
 from hardware.twin.sensor import Sensor, frame_generator
 
-READY_FRAMES: Final = 6
+READY_FRAMES: Final = 4
 """Frames that are sent in turn; of 1280 × 720 each holds 11 MB of light."""
 
 _PERIOD_NS: Final = 66_666_667
-_EXPOSURES_NS: Final = {1: 16_000_000, 2: 2_000_000}
+_EXPOSURES_NS: Final = {1: 8_000_000, 2: 1_000_000}
 _BEGIN_NS: Final = 1_000_000_000
 
 
@@ -83,5 +83,6 @@ class PreparedFrames:
             temperature_c=request.temperature_c,
             region=region,
         )
-        depth = np.uint16 if request.pixel_format.bits > 8 else np.uint8
-        return packed(request.picture, pixels.astype(depth))
+        if request.pixel_format.bits > 8:
+            return packed(request.picture, pixels)
+        return packed(request.picture, pixels.astype(np.uint8))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from bsd.document import parse_assignment
 from bsd.errors import UserMistake
 from hardware.twin.faults_config import (
     AlignmentDrift,
@@ -14,9 +15,11 @@ from hardware.twin.faults_config import (
     OpticalFault,
     WrongNd,
 )
+from hardware.twin.presets import SCENES
 from hardware.twin.renderer import Renderer
-from hardware.twin.world_config import WorldConfig
+from hardware.twin.world_config import SceneConfig, WorldConfig
 
+_CHANGEABLE: Final = ("scene", "light", "rig_motion", "optics")
 _MOST_TIME_CONSTANTS: Final = 20.0
 """Beyond, the exponential that a late drift is written as loses its digits."""
 
@@ -49,7 +52,48 @@ class Studio:
         UserMistake
             The fault does not fit this world.
         """
-        self.renderer = Renderer(changed(self.world, fault, time_ns), threads=self._threads)
+        self._set(changed(self.world, fault, time_ns))
+
+    def rearrange(self, scene: str | None, assignments: list[str]) -> None:
+        """Put something else before the cameras, for what is exposed from now on.
+
+        Parameters
+        ----------
+        scene
+            One of the ready scenes; None leaves it as it is.
+        assignments
+            ``FIELD=VALUE`` in `scene`, `light`, `rig_motion` or `optics`, afterwards.
+
+        Raises
+        ------
+        UserMistake
+            No such scene or field, or a field of a camera, which cannot change while it runs.
+        """
+        for assignment in assignments:
+            if parse_assignment(assignment)[0].split(".")[0] not in _CHANGEABLE:
+                raise UserMistake(
+                    f"--set {assignment}: of a rig that runs only {', '.join(_CHANGEABLE)} change"
+                )
+        self._set(with_scene(self.world, scene).override(assignments))
+
+    def _set(self, world: WorldConfig) -> None:
+        self.renderer = Renderer(world, threads=self._threads)
+
+
+def with_scene(world: WorldConfig, scene: str | None) -> WorldConfig:
+    """The world before one of the ready scenes; None leaves it as it is.
+
+    Raises
+    ------
+    UserMistake
+        No such scene.
+    """
+    if scene is None:
+        return world
+    if scene not in SCENES:
+        raise UserMistake(f"scene {scene}: there are {', '.join(SCENES)}")
+    placed = SceneConfig.preset(scene, world.scene.number)
+    return world.model_copy(update={"scene": placed})
 
 
 def changed(world: WorldConfig, fault: OpticalFault, time_ns: int) -> WorldConfig:

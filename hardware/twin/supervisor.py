@@ -14,7 +14,13 @@ from hardware.twin.board_process import Engine
 from hardware.twin.child import Child
 from hardware.twin.producer_build import producer_path
 from hardware.twin.rig_file import check_free, remove_rig, rig_fields, write_rig
-from hardware.twin.session_folder import OPTIONS_FILE, WORLD_FILE, session_folder
+from hardware.twin.session_folder import (
+    OPTIONS_FILE,
+    WORLD_FILE,
+    base_folder,
+    session_folder,
+    sweep,
+)
 from hardware.twin.world_config import WorldConfig
 from hardware.twin.world_options import WorldOptions, fast_enough
 
@@ -77,8 +83,10 @@ def run_rig(
     EnvironmentFault
         A process of the rig could not start or has ended.
     """
+    sweep(base_folder())
     check_free(rig_file)
     _check_truth(options)
+    rig_file.unlink(missing_ok=True)  # of a rig that was killed: whoever waits for it shall wait
     if options.prepared_fps is not None:
         world = fast_enough(world, options.prepared_fps)
     with ExitStack() as stack:

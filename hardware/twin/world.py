@@ -56,7 +56,9 @@ class World:
         self._failure: BaseException | None = None
         self._failed = threading.Event()
         self._stack = ExitStack()
-        self._studio = Studio(world, threads=max(1, available_cores() // 2))
+        # two pictures at once while frames are computed, one after the other before
+        sharing = 1 if options.prepared_fps else len(ROLES)
+        self._studio = Studio(world, threads=max(1, available_cores() // sharing))
         self._sensors = {n: Sensor(world.sensor(n), world.seed, n) for n in ROLES}
         self._cameras = {n: self._camera(world, n) for n in ROLES}
         self._witness: Witness | None = None
@@ -175,9 +177,17 @@ class World:
                 raise UserMistake(f"fault {fault.kind}: 'pulse' belongs into world.yaml")
             self._bench.apply(fault, self._now_ns)
             return {"done": fault.model_dump(mode="json", exclude_none=True)}
+        if set(fields) == {"scene", "assignments"}:
+            return self._rearrange(fields["scene"], fields["assignments"])
         if fields == {"status": True}:
             return self._status()
-        raise UserMistake("a request is {'fault': {...}} or {'status': true}")
+        raise UserMistake("a request holds 'fault', 'scene' and 'assignments', or 'status'")
+
+    def _rearrange(self, scene: str | None, assignments: list[str]) -> Fields:
+        if self._options.prepared_fps is not None:
+            raise UserMistake("prepared frames stay as they are; start without --prepared")
+        self._studio.rearrange(scene, assignments)
+        return {"done": scene or assignments}
 
     def _status(self) -> dict[str, Any]:
         cameras = {

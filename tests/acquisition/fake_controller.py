@@ -245,7 +245,7 @@ class FakeController:
         for c in (1, 2):
             if self.fields[f"D{c}"] + self.fields[f"W{c}"] + 200 > period:
                 return f"ERR 8 program channel={c}"
-        self._run += 1
+        self._run = self._run % 65_535 + 1
         self.runs.append(Begun(self.nonce, int(frames), now_ns))
         self.state, self._frames, self._k, self._done = "running", int(frames), 0, [0, 0]
         self._cause = ""

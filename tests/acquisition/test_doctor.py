@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -256,7 +257,13 @@ class TestPort:
     def test_access_of_real_files(self, tmp_path: Path) -> None:
         assert not port.read_access(str(tmp_path / "absent")).exists
         assert not port.read_access(str(tmp_path)).device
-        assert port.read_access("/dev/null").device
+        assert not port.read_access("/dev/null").device  # a device, but no line
+
+    def test_access_of_a_terminal(self) -> None:
+        near, far = os.openpty()
+        assert port.read_access(os.ttyname(far)).device
+        os.close(near)
+        os.close(far)
 
     def test_busy_names_the_holder(self) -> None:
         found = port.busy("/dev/ttyACM0", [Holder(42, "minicom -D /dev/ttyACM0")])
@@ -388,45 +395,97 @@ class TestController:
         assert "old bootloader" in who.what
 
     @pytest.mark.parametrize(
-        "error", [EnvironmentFault("/dev/x: held by another program"), OSError(16, "busy")]
+        "error",
+        [
+            EnvironmentFault("/dev/x: in use by another program; close it"),
+            OSError(errno.EBUSY, "busy"),
+            OSError(errno.EAGAIN, "could not lock"),
+        ],
     )
     def test_a_port_that_does_not_open_is_a_finding(self, error: Exception) -> None:
         def refuse(_path: str) -> ScriptedLine:
             raise error
 
         (who,) = controller.examine("/dev/x", refuse)
-        assert who.status == "fault"
-        assert who.what in ("/dev/x: held by another program", "/dev/x: busy")
+        assert (who.status, who.what) == ("fault", "/dev/x: in use by another program")
+        assert who.remedy.startswith("close it")
+
+    def test_a_port_that_breaks_is_a_finding(self) -> None:
+        line = ScriptedLine({})
+
+        def gone(_size: float) -> bytes:
+            raise OSError(errno.EIO, "input/output error")
+
+        line.read = gone  # type: ignore[method-assign]
+        (who,) = controller.examine("/dev/x", lambda _path: line)
+        assert (who.status, who.what) == ("fault", "/dev/x: input/output error")
+        assert "plug it in again" in who.remedy
 
     @pytest.mark.parametrize("baud", [115_200, 57_600])
     def test_a_bootloader_is_greeted(self, baud: int, monkeypatch: pytest.MonkeyPatch) -> None:
         opened: list[tuple[int, float]] = []
 
-        class Board:
-            """Answers STK500's greeting at one speed only, after the reset."""
+        class Board(Greeted):
+            """Answers STK500's greeting at one speed only, after some."""
 
-            def __init__(self, _path: str, speed: int, **options: float):
+            def __init__(self, path: str, speed: int, **options: float):
+                super().__init__(path, speed, **options)
                 opened.append((speed, options["exclusive"]))
                 self._good = speed == baud
-                self._greetings = 0
 
-            def __enter__(self) -> Board:
-                return self
-
-            def __exit__(self, *_: object) -> None:
-                pass
-
-            def write(self, data: bytes) -> None:
-                self._greetings += data == b"\x30\x20"
-
-            def read(self, _size: int) -> bytes:
-                return b"\x14\x10" if self._good and self._greetings > 2 else b""
+            def answer(self, greetings: int) -> bytes:
+                return b"\x14\x10" if self._good and greetings > 2 else b""
 
         monkeypatch.setattr("serial.Serial", Board)
         monkeypatch.setattr(controller, "_BOOTLOADER_LIMIT_S", 0.02)
         assert controller.bootloader_baud("/dev/ttyUSB0") == baud
         assert opened[-1] == (baud, True)
         assert controller.bootloader_baud("/dev/ttyUSB0", [9600]) is None
+
+    @pytest.mark.parametrize("noise", ["inside", "once", "before"])
+    def test_noise_is_no_bootloader(self, noise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Noise(Greeted):
+            waiting = b"\x14\x10" * 32 if noise == "before" else b""
+
+            def answer(self, greetings: int) -> bytes:
+                if noise == "inside":
+                    return b"\x7f\x14\x10\x14\x10"
+                return b"\x14\x10" if noise == "once" and greetings % 2 else b"\x00"
+
+        monkeypatch.setattr("serial.Serial", Noise)
+        monkeypatch.setattr(controller, "_BOOTLOADER_LIMIT_S", 0.02)
+        assert controller.bootloader_baud("/dev/ttyUSB0") is None
+
+
+class Greeted:
+    """pyserial's port with something at its end that is greeted."""
+
+    waiting = b""
+
+    def __init__(self, _path: str, _speed: int, **_options: float):
+        self._greetings = 0
+        self._pending = self.waiting
+
+    def answer(self, greetings: int) -> bytes:
+        raise NotImplementedError
+
+    def __enter__(self) -> Greeted:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    @property
+    def in_waiting(self) -> int:
+        return len(self._pending)
+
+    def write(self, data: bytes) -> None:
+        self._greetings += data == b"\x30\x20"
+        self._pending += self.answer(self._greetings)
+
+    def read(self, size: int) -> bytes:
+        data, self._pending = self._pending[:size], self._pending[size:]
+        return data
 
 
 def doctor(*arguments: str, cwd: Path = ROOT, **other: str) -> subprocess.CompletedProcess[str]:
@@ -455,6 +514,13 @@ class TestCommand:
         assert run.returncode == 1
         assert f"{tmp_path}/ttyNone does not exist" in run.stdout
         assert run.stderr == ""
+
+    def test_a_device_that_is_no_line_is_a_fault_with_one_way_out(self) -> None:
+        run = doctor("--port", "/dev/null", "--json")
+        found = {each["name"]: each for each in json.loads(run.stdout)["findings"]}
+        assert run.returncode == 1
+        assert found["permission"]["what"] == "/dev/null is no serial port"
+        assert "controller" not in found
 
     def test_a_wrong_option_is_a_mistake(self) -> None:
         run = doctor("--prot", "x")

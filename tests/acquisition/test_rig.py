@@ -30,11 +30,14 @@ def test_the_pages_example_is_a_rig(tmp_path: Path) -> None:
     assert Rig.read(tmp_path / "rig.yaml") == rig
 
 
-def test_a_serial_without_quotes_is_told_how_to_write_it() -> None:
+@pytest.mark.parametrize("text", ["22123456", "0022", "12_34", "2.50", "1:30", "2024-01-02", "on"])
+def test_a_serial_without_quotes_is_told_how_to_write_it(text: str) -> None:
     fields = _example()
-    fields["cameras"]["blurry"]["serial"] = 22123456
-    with pytest.raises(UserMistake, match=r'cameras\.blurry\.serial.*serial: "22123456"'):
+    fields["cameras"]["blurry"]["serial"] = yaml.safe_load(f"serial: {text}")["serial"]
+    with pytest.raises(UserMistake) as told:
         Rig.from_fields(fields, "rig.yaml")
+    words = "serial is a text: put it in quotes as it is printed on the camera"
+    assert str(told.value) == f"rig.yaml: field 'cameras.blurry': Value error, {words}"
 
 
 def test_one_camera_cannot_play_both_roles() -> None:

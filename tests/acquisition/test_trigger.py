@@ -261,6 +261,79 @@ def test_another_controller_at_the_same_port_is_not_taken() -> None:
         bench.client.reconnect()
 
 
+def test_the_run_of_another_controller_at_the_same_port_goes_on() -> None:
+    bench, other = Bench(), Bench(FakeController(name="other"))
+    bench.ready()
+    other.ready().run(0)
+    other.fake.fields["HB"] = 0
+    bench.client._reopen = lambda: other.line
+    with pytest.raises(TriggerUnfit, match="'other' answers, expected 'left'"):
+        bench.client.reconnect()
+    for verb in (bench.client.heartbeat, bench.client.abort):
+        with pytest.raises(TriggerLost, match="not open"):
+            verb()
+    bench.client.close()
+    other.line.read(0.2)
+    assert other.fake.state == "running"
+    assert not [text for _, text in other.fake.heard if text in ("STOP", "ABORT")]
+    assert other.line.closed
+
+
+def test_a_controller_that_boots_as_it_is_reopened_is_found() -> None:
+    bench = Bench()
+    client = bench.ready()
+    client.run(0)
+
+    def reopen() -> FakeLine:
+        bench.fake.reset(bench.line.now_ns, silent_ns=1_000_000_000)
+        return bench.line
+
+    client._reopen = reopen
+    assert client.reconnect().name == "left"
+    client.configure(program())
+    assert client.run(1) == 1
+
+
+def test_after_closing_nothing_is_sent_any_more() -> None:
+    bench = Bench()
+    client = bench.ready()
+    client.close()
+    heard = len(bench.fake.heard)
+    with pytest.raises(TriggerLost, match="fake: closed") as lost:
+        client.run(2)
+    assert lost.value.ran is False
+    verbs = (client.open, client.reconnect, client.heartbeat, client.stop, client.abort)
+    for verb in (*verbs, client.status, client.identify, lambda: client.configure(program())):
+        with pytest.raises(TriggerLost, match="fake: closed"):
+            verb()
+    client.close()
+    assert len(bench.fake.heard) == heard
+    assert bench.fake.state == "idle"
+
+
+def test_waiting_without_a_run_says_so() -> None:
+    client = Bench().ready()
+    with pytest.raises(TriggerFault, match="no run was started; start one first"):
+        client.wait_done(5)
+
+
+def test_run_numbers_go_round() -> None:
+    bench = Bench()
+    bench.fake._run = 65_534
+    client = bench.ready()
+    assert client.run(1) == 65_535
+    assert client.wait_done(5).run == 65_535
+    assert client.run(2) == 1
+    assert client.wait_done(5) == Done(1, 2, 2, "count", False)
+    bench.fake._run = 65_535
+    bench.client.open()
+    bench.client.configure(program())
+    write = bench.line.write
+    bench.line.write = lambda data: None if b"RUN" in data else write(data)  # type: ignore[method-assign]
+    with pytest.raises(TriggerLost, match="did not begin"):
+        client.run(1)
+
+
 def test_pulses_that_nobody_told_of_are_named() -> None:
     bench = Bench()
     client = bench.ready()

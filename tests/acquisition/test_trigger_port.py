@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -161,3 +162,33 @@ def test_reopening_waits_until_it_is_plugged_in_again(terminal: tuple[int, str])
     reopen_port("/dev/ttyACM0", open_again=plugged_late).close()
     with pytest.raises(EnvironmentFault, match="/dev/absent: no such port"):
         reopen_port("/dev/absent", timeout_s=0.15)
+
+
+def test_a_controller_is_looked_for_again_by_the_name_it_had(
+    monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Server]
+) -> None:
+    path = serve().path
+    asked: list[tuple[str | None, str | None]] = []
+
+    def found(at: str | None = None, name: str | None = None) -> Transport:
+        asked.append((at, name))
+        return SerialTransport(path)
+
+    monkeypatch.setattr(trigger_port, "open_port", found)
+    monkeypatch.setattr(trigger_port, "reopen_port", found)
+    with trigger_port.connect() as controller:
+        controller.reconnect()
+    assert asked == [(None, None), (None, "left")]
+    asked.clear()
+    with trigger_port.connect(path) as controller:  # who is there then is asked by the client
+        controller.reconnect()
+    assert asked == [(path, None), (path, None)]
+
+
+def test_the_replys_limit_reaches_the_client(serve: Callable[..., Server]) -> None:
+    with trigger_port.connect(serve("0.5").path, reply_s=0.2) as controller:
+        time.sleep(0.6)
+        with pytest.raises(TriggerLost, match=r"within 0\.2 s"):
+            controller.heartbeat()
+        with suppress(TriggerLost):
+            controller.close()

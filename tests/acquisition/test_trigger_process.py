@@ -22,8 +22,9 @@ from acquisition.trigger import (
     TriggerLost,
     TriggerRefused,
 )
+from acquisition.trigger_link import Status
 from acquisition.trigger_message import Beat, ClockNews, Ended, Happened, News
-from acquisition.trigger_process import TriggerProcess
+from acquisition.trigger_process import TriggerProcess, connect_port
 from bsd.errors import EnvironmentFault
 from tests.acquisition.conftest import ROOT, Server
 from tests.acquisition.fake_controller import FakeController, FakeLine
@@ -244,3 +245,106 @@ def test_news_that_nobody_reads_do_not_stop_the_beats(serve: Callable[..., Serve
     beats = [text for _, text in server.report()["heard"]].count("HB")
     assert beats > 500
     assert heard > 400
+
+
+def test_an_interrupt_in_an_order_does_not_shift_the_answers(serve: Callable[..., Server]) -> None:
+    server = serve()
+    process = TriggerProcess(server.path)
+    process.start()
+    process.configure(program())
+    process.run(0)
+    receive = process._receive
+
+    def interrupted(timeout_s: float) -> bool:
+        raise KeyboardInterrupt
+
+    for interrupted_order in (process.status, lambda: process.run(1)):  # an answer, a failure
+        process._receive = interrupted  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_order()
+        process._receive = receive  # type: ignore[method-assign]
+        assert isinstance(process.status(), Status)
+    process._receive = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        process.run(1)
+    process._receive = receive  # type: ignore[method-assign]
+    process.close()  # the refusal of that run is nobody's any more
+    report = server.report()
+    assert (report["cause"], report["runs"]) == ("stop", [0])
+
+
+def test_an_interrupt_in_the_middle_of_a_message_ends_low(serve: Callable[..., Server]) -> None:
+    server = serve()
+    process = TriggerProcess(server.path)
+    process.start()
+    process.configure(program())
+    process.run(0)
+    assert process._news is not None
+    process.messages()
+
+    def torn() -> News:
+        raise KeyboardInterrupt
+
+    process._news.recv = torn  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        process.messages(5.0)
+    with pytest.raises(TriggerLost, match="interrupted in the middle"):
+        process.status()
+    process.close()
+    assert server.report()["cause"] == "stop"
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_it_can_be_started_again(serve: Callable[..., Server], closed: bool) -> None:
+    server = serve()
+    process = TriggerProcess(server.path)
+    first = process.start()
+    if closed:
+        process.close()
+    else:
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(TriggerLost, match="start it again"):
+            until(process, Ended)
+    assert process.start() == first
+    assert process.status().state == "idle"
+    process.configure(program())
+    assert process.run(1) == 1
+    until(process, Done)
+    process.close()
+    assert server.report()["runs"] == [1]
+
+
+def test_a_second_start_is_refused_and_the_first_goes_on(serve: Callable[..., Server]) -> None:
+    server = serve()
+    with TriggerProcess(server.path) as process:
+        pid = process.pid
+        with pytest.raises(TriggerFault, match="is running already; close it first"):
+            process.start()
+        assert process.pid == pid
+        assert process.status().state == "idle"
+
+
+def test_a_child_that_cannot_be_spawned_leaves_nothing_behind() -> None:
+    process = TriggerProcess(connect=lambda: stuck(0))  # cannot be pickled
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(EnvironmentFault, match="the trigger: its process cannot be started"):
+        process.start()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    begin_s = time.monotonic()
+    process.close()
+    assert time.monotonic() - begin_s < 1.0
+
+
+def test_the_rigs_patience_reaches_the_client(serve: Callable[..., Server]) -> None:
+    server = serve("1.0")  # deaf after a second
+    process = TriggerProcess(connect=partial(connect_port, server.path, None, 0.3))
+    process.start()
+    with pytest.raises(TriggerLost, match=r"no answer to 'HB' within 0\.3 s"):
+        until(process, TriggerController, 10.0)
+    process.close()
+    patient = TriggerProcess("/dev/absent", reply_s=7.0)
+    with pytest.raises(EnvironmentFault, match="no such port"):
+        patient.start()
+    # Whoever waits for the client has to wait longer than it does itself.
+    assert patient.stuck_s >= TriggerProcess("/dev/absent").stuck_s + 60

@@ -243,6 +243,7 @@ def test_on_a_bad_line_run_is_never_executed_twice_and_never_lost_silently(
     with powered(engine) as board:
         rig = Rig(board)
         told: list[tuple[int, bool | None]] = []
+        done: list[Done] = []
         with suppress(TriggerFault), rig.client as client:
             client.configure(program())
             rig.lossy.follow(plan)
@@ -253,24 +254,26 @@ def test_on_a_bad_line_run_is_never_executed_twice_and_never_lost_silently(
                 except (TriggerLost, TriggerRestarted) as fault:
                     told.append((frames, fault.ran))
                     raise
-                client.wait_done(2)
+                done.append(client.wait_done(2))
         board.run_for(1.0)
-        hold_against_the_pins(board, told)
+        hold_against_the_pins(board, told, done)
 
 
-def hold_against_the_pins(board: Board, told: list[tuple[int, bool | None]]) -> None:
+def hold_against_the_pins(
+    board: Board, told: list[tuple[int, bool | None]], done: list[Done]
+) -> None:
     """Frames on the pins, parted into runs where the rhythm breaks, are those that were told."""
     edges = board.edges()
     assert (board.level(1), board.level(2)) == (0, 0)
     rises = edges[(edges["channel"] == 1) & (edges["level"] == 1)]["cycle"].astype(np.int64)
-    gaps = np.diff(rises) // CYCLES_PER_TICK
-    breaks = int((~np.isin(gaps, [133_333, 133_334])).sum())
-    executed = 0 if len(rises) == 0 else breaks + 1
+    breaks = ~np.isin(np.diff(rises) // CYCLES_PER_TICK, [133_333, 133_334])
+    runs = [len(run) for run in np.split(rises, np.flatnonzero(breaks) + 1) if len(run)]
     least = sum(ran is True for _, ran in told)
     most = least + sum(ran is None for _, ran in told)
     # A run that was stopped or reset before its first edge leaves none.
-    assert executed <= most
-    assert len(rises) <= sum(frames for frames, ran in told if ran is not False)
-    if all(ran is True for _, ran in told) and len(told) == 2:
-        assert executed >= 1
-        assert len(rises) >= told[0][0]
+    assert len(runs) <= most
+    assert sum(runs) <= sum(frames for frames, ran in told if ran is not False)
+    if done and done[0].cause == "count":
+        assert runs[0] == told[0][0]
+    if [each.cause for each in done] == ["count", "count"]:
+        assert runs == [frames for frames, _ in told] == [2, 3]

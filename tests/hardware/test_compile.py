@@ -103,6 +103,31 @@ def test_no_compiler_is_told_with_the_way_out(
         build("answer", [source])
 
 
+def test_a_compiler_of_several_words(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", f"env {Path(find_compiler()).name} -DUNUSED='two words'")
+    assert _answer(build("answer", [source], include=[tmp_path / "far"])) == 41
+    monkeypatch.setenv("CC", "gcc 'half")
+    with pytest.raises(EnvironmentFault, match="unset CC"):
+        build("answer", [source], include=[tmp_path / "far"])
+
+
+def test_an_upgrade_of_a_library_builds_anew(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "libown.so"
+    monkeypatch.setenv("LIBRARY_PATH", str(tmp_path))
+    built = []
+    for number in (1, 2):
+        (tmp_path / "own.c").write_text(f"int own(void);\nint own(void) {{ return {number}; }}\n")
+        words = [find_compiler(), "-shared", "-fPIC", str(tmp_path / "own.c"), "-o", str(library)]
+        subprocess.run(words, check=True, timeout=30)
+        built.append(build("answer", [source], include=[tmp_path / "far"], libraries=["own"]))
+    assert built[0] != built[1]
+    assert build("answer", [source], include=[tmp_path / "far"], libraries=["own"]) == built[1]
+
+
 def test_two_processes_at_once_build_the_same_file(source: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from hardware.compile import build\n"

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.rig
 FOLDER = Path(__file__).parent / "avr8js"
 FIRMWARE = Path(__file__).resolve().parents[2] / "hardware" / "firmware" / "controller.hex"
 PROGRAMS = {
+    "2ms16ms, 15 fps": {"W1": 32000, "D1": 0, "W2": 4000, "D2": 14000, "PN": 400000, "PD": 3},
     "3ms24ms, 15 fps": {"W1": 48000, "D1": 0, "W2": 6000, "D2": 21000, "PN": 400000, "PD": 3},
+    "3ms24ms, 30 fps": {"W1": 48000, "D1": 0, "W2": 6000, "D2": 21000, "PN": 200000, "PD": 3},
     "1ms8ms, 30 fps": {"W1": 16000, "D1": 0, "W2": 2000, "D2": 7000, "PN": 200000, "PD": 3},
     "opto-isolators": {"W1": 31926, "D1": 0, "W2": 3943, "D2": 13997, "PN": 133333, "PD": 1},
 }

@@ -31,14 +31,20 @@ def test_identity_configuration_and_status(talk: Conversation) -> None:
 
 
 def test_longest_replies_fit_a_line(talk: Conversation) -> None:
-    talk.number = 65533
-    talk.open(65535)
+    """What is told, each value replaced by the longest that it can have."""
     configure(talk, W1=60000, W2=60000, D1=16000000, D2=16000000, PN=4294967295, PD=65535)
-    longest = "65535:OK state=stopping run=65535 n1=4294967295 n2=4294967295 bad=65535 lost=65535"
-    assert len(f"{longest} boot=brownout gate=1 t=FFFFFFFFFFFF*FFFF") <= 127
-    assert talk.do("CFG?") == (
+    configuration = talk.do("CFG?")
+    assert configuration == (
         "OK W1=60000 D1=16000000 W2=60000 D2=16000000 PN=4294967295 PD=65535 HB=500 GATE=0"
     )
+    talk.do("SET NAME sixteen-letters_")
+    longest = {"state": "stopping", "run": "65535", "bad": "65535", "lost": "65535"}
+    longest |= {"n1": "4294967295", "n2": "4294967295", "boot": "brownout", "gate": "1"}
+    status = talk.status() | longest
+    assert len(status) == 9
+    told = "OK " + " ".join(f"{key}={value}" for key, value in status.items())
+    for reply in (configuration, told, talk.do("ID?")):
+        assert len(f"65535:{reply}*FFFF") <= 127
 
 
 @pytest.mark.parametrize(
@@ -103,6 +109,10 @@ def test_a_wrong_command_has_its_number_and_its_error(
         ({"PN": 20000001, "PD": 1}, 1, 0),
         ({"PN": 40000001, "PD": 2}, 1, 0),
         ({"HB": 0}, 0, 0),
+        ({"HB": 0}, 108001, 0),
+        ({"HB": 0}, 4294967295, 0),
+        ({"HB": 0, "PN": 2000, "PD": 1, "W1": 100, "W2": 100, "D2": 0}, 7200001, 0),
+        ({"HB": 0, "PN": 20000000, "PD": 1}, 721, 0),
     ],
 )
 def test_fields_that_do_not_fit_together(
@@ -111,6 +121,22 @@ def test_fields_that_do_not_fit_together(
     configure(talk, **values)
     assert talk.do(f"RUN {frames}") == f"ERR 8 program channel={channel}"
     assert talk.status()["run"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("values", "frames"),
+    [
+        ({"HB": 0}, 108000),
+        ({"HB": 0, "PN": 2000, "PD": 1, "W1": 100, "W2": 100, "D2": 0}, 7200000),
+        ({"HB": 0, "PN": 20000000, "PD": 1}, 720),
+        ({"HB": 100}, 4294967295),
+    ],
+)
+def test_a_run_of_two_hours_needs_no_heartbeat(
+    talk: Conversation, values: dict[str, int], frames: int
+) -> None:
+    configure(talk, **values)
+    assert talk.do(f"RUN {frames}") == f"OK run=1 n={frames}"
 
 
 # ---- damaged lines -------------------------------------------------------------------------------

@@ -172,6 +172,18 @@ def test_what_cannot_be_read_is_refused() -> None:
         light_integral(2.0, 1.0)
 
 
+@pytest.mark.parametrize("hang_us", [50.0, 100.0, 150.0, 180.0, 5000.0])
+@pytest.mark.parametrize("begin_us", [100.0, 29_000.0])
+def test_an_exposure_that_ends_in_a_hang_is_refused(begin_us: float, hang_us: float) -> None:
+    """The LED that was lit as the program hung stays lit to the exposure's end."""
+    stop_us = (begin_us // STEP_US + 5) * STEP_US
+    light = light_integral(begin_us, stop_us)
+    light[int(stop_us // STEP_US - 1) % CHASE] += hang_us
+    light[CHASE + 8 :] += hang_us
+    with pytest.raises(UnreadablePattern):
+        read_exposure(*fractions(light))
+
+
 def test_equalised_pictures_take_out_unequal_leds() -> None:
     rng = np.random.default_rng(9)
     gain = rng.uniform(0.7, 1.3, CHASE)

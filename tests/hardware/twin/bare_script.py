@@ -20,7 +20,7 @@ for camera in cameras:
         nodes.get_node(name).value = value
     camera.start()
 if port:
-    board = serial.Serial(port, 500_000, timeout=10)
+    board = serial.Serial(port, 500_000, timeout=3)
     board.read_until(b"fw=")  # opening the port resets it
     for text in (b"0:OPEN 7", b"1:RUN %d" % int(frames)):
         board.write(b"%s*%04X\n" % (text, binascii.crc_hqx(text, 0xFFFF)))

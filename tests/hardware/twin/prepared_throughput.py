@@ -29,6 +29,7 @@ def consume(producer: str, serial: str, frames: int, size: list[int]) -> None:
     nodes.Width.value, nodes.Height.value = size
     nodes.PixelFormat.value = "BayerRG8"
     nodes.ExposureMode.value = "TriggerWidth"
+    nodes.TriggerSource.value = "Line1"
     nodes.TriggerMode.value = "On"
     camera.num_buffers = 300
     camera.start()
@@ -68,6 +69,7 @@ def measure(
         for n in (1, 2)
         for side, px in (("width_px", width), ("height_px", height))
     ]
+    size.append("scene.layers=[]")  # what the frames show is not measured
     words = ["--prepared", str(rate_hz), *(word for each in size for word in ("--set", each))]
     period = _TICKS_HZ // rate_hz
     program = {
@@ -85,7 +87,8 @@ def measure(
             for serial in rig.serials
         ]
         for consumer in consumers:
-            assert consumer.stdout is not None and "armed" in consumer.stdout.readline()
+            assert consumer.stdout is not None
+            assert "armed" in consumer.stdout.readline()
         with Trigger(rig.port) as trigger:
             done = trigger.run(frames, program, patience_s=seconds + 20)
         told = [json.loads(c.communicate(timeout=40)[0].splitlines()[-1]) for c in consumers]

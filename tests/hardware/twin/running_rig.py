@@ -75,6 +75,7 @@ def running_rig(folder: Path, *words: str) -> Iterator[Rig]:
 def start_rig(folder: Path, *words: str) -> Rig:
     """Start one and wait until it is ready."""
     file = folder / "rig.yaml"
+    stale = file.stat().st_ino if file.exists() else None
     process = subprocess.Popen(
         [sys.executable, "-m", "hardware.twin", "--rig-file", str(file), *words],
         stdout=subprocess.PIPE,
@@ -82,7 +83,7 @@ def start_rig(folder: Path, *words: str) -> Rig:
         text=True,
     )
     until = time.monotonic() + READY_S
-    while not file.exists():
+    while not file.exists() or file.stat().st_ino == stale:
         if process.poll() is not None or time.monotonic() > until:
             process.kill()
             raise AssertionError(f"the rig is not ready: {process.communicate()[0]}")
@@ -106,8 +107,7 @@ class Trigger:
         self._number = 0
         self.events: list[str] = []
         self._rest = b""
-        self.wait(r"EVT BOOT", 20.0)
-        self.say("OPEN 4711", number=0)
+        self._begin()
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +119,16 @@ class Trigger:
         trace: TracebackType | None,
     ) -> None:
         self._line.close()
+
+    def _begin(self) -> None:
+        """Open a conversation; EVT BOOT may have come before pyserial emptied its buffer."""
+        for _ in range(40):
+            try:
+                self.say("OPEN 4711", number=0, patience_s=0.5)
+                return
+            except AssertionError:
+                continue
+        raise AssertionError(f"no answer to OPEN; events: {self.events}")
 
     def say(self, command: str, *, number: int | None = None, patience_s: float = 20.0) -> str:
         """One command in order, and its reply."""

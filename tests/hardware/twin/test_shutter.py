@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from acquisition.camera_timing import CameraTiming, exposure_interval
 from hardware.twin.exposures import ExposureRequest, Picture, Program
 from hardware.twin.optics import Region
 from hardware.twin.pixel_formats import PIXEL_FORMATS
@@ -214,3 +217,33 @@ def test_software_triggers_only_where_it_may() -> None:
     line = sensor(exposure_ns=MS)
     line.software_trigger(5 * MS)
     assert len(run(line, 20 * MS, 22 * MS)) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    wide=st.booleans(),
+    rise_ns=st.integers(0, 50 * MS),
+    width_ns=st.integers(100 * US, 24 * MS),
+    latency_ns=st.tuples(st.integers(0, 50_000), st.integers(0, 50_000)),
+    offset_ns=st.integers(-10_000, 50_000),
+)
+def test_it_exposes_when_the_host_expects_it_to(
+    wide: bool, rise_ns: int, width_ns: int, latency_ns: tuple[int, int], offset_ns: int
+) -> None:
+    start_ns, end_ns = latency_ns
+    host = CameraTiming(
+        exposure="trigger_width" if wide else "timed",
+        start_latency_ns=start_ns,
+        end_latency_ns=end_ns if wide else 0,
+        exposure_offset_ns=0 if wide else offset_ns,
+        readout_us=3_000,
+    )
+    timing = TimingConfig(
+        start_latency_ns=start_ns,
+        end_latency_ns=end_ns,
+        exposure_offset_ns=offset_ns,
+        jitter_rms_ns=0.0,
+    )
+    shutter = sensor(timing, mode="TriggerWidth" if wide else "Timed", exposure_ns=2 * MS)
+    found = run(shutter, rise_ns, rise_ns + width_ns)
+    assert spans(found) == [exposure_interval(host, rise_ns, rise_ns + width_ns, 2 * MS)]
