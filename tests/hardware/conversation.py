@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -136,3 +139,13 @@ def first_rise(board: Board) -> int:
             return board.cycle
         board.run_for(0.0001)
     raise AssertionError("no pulse")
+
+
+def read_until(file: int, wanted: bytes, seconds: float) -> bytes:
+    """Read an open file until `wanted` has come or the time is over; what has come."""
+    got = b""
+    end = time.monotonic() + seconds
+    while wanted not in got and (left := end - time.monotonic()) > 0:
+        if select.select([file], [], [], left)[0]:
+            got += os.read(file, 4096)
+    return got

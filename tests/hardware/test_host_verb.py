@@ -2,27 +2,16 @@
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.hardware.conversation import line
+from tests.hardware.conversation import line, read_until
 
 pytestmark = pytest.mark.rig
-
-
-def read_until(file: int, wanted: bytes, seconds: float) -> bytes:
-    got = b""
-    end = time.monotonic() + seconds
-    while wanted not in got and (left := end - time.monotonic()) > 0:
-        if select.select([file], [], [], left)[0]:
-            got += os.read(file, 4096)
-    return got
 
 
 def test_it_serves_a_port_and_keeps_the_name(tmp_path: Path) -> None:
