@@ -22,8 +22,8 @@ from hardware.pty_line import PtyLine
 log = logging.getLogger(__name__)
 
 _CHUNK_CYCLES: Final = CLOCK_HZ // 250
-"""The board never runs longer than 4 ms of its time without looking around; with the time marks' own
-rest of 1 ms no two of them are more than 5 ms apart."""
+"""The board never runs longer than 4 ms of its time without looking around: with the rest of 1 ms
+between time marks, no two are more than 5 ms apart."""
 
 _LATE_S: Final = 0.5
 """So far behind the wall clock (a suspended machine), lost time is given up."""
