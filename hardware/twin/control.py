@@ -56,7 +56,11 @@ class ControlServer:
                 request.answer = work(request.fields)
             except ToolkitError as error:
                 request.answer = {"error": str(error)}
-            request.answered.set()
+            except Exception:
+                request.answer = {"error": "the world has ended; its own message says why"}
+                raise
+            finally:
+                request.answered.set()
 
     def close(self) -> None:
         """Take no more requests and remove the socket."""

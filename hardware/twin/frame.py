@@ -20,6 +20,7 @@ _FRAME = struct.Struct("<2I2Q8I2Q")
 _MAGIC = 0x33445342
 _CRASH = 1
 _FINISH_S = 1.0
+_ORDER_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,21 @@ class FrameSink:
         return self._send([memoryview(header.pack()), view[: header.filled]])
 
     def crash(self) -> bool:
-        """Order the consumer's producer to die of SIGSEGV, a fault that real ones show."""
-        return self._send([memoryview(FrameHeader(0, 0, 0, 0, 0, 0, 0).pack(_CRASH))])
+        """Order the consumer's producer to die of SIGSEGV, a fault that real ones show.
+
+        Behind a consumer that reads nothing the order waits by itself, not its caller: it goes
+        after the frame under way.
+
+        Returns
+        -------
+        bool
+            False once the consumer has gone or stopped.
+        """
+        order = [memoryview(FrameHeader(0, 0, 0, 0, 0, 0, 0).pack(_CRASH))]
+        errand = threading.Thread(target=self._send, args=(order,), name="crash", daemon=True)
+        errand.start()
+        errand.join(_ORDER_S)
+        return self._open
 
     def hold(self) -> threading.Lock:
         """The lock under which frames are sent; whoever has it holds them back."""

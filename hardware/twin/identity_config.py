@@ -15,7 +15,7 @@ class IdentityConfig(Part):
     Attributes
     ----------
     serial
-        Serial number.
+        Serial number: letters and digits of ASCII, and ``.``, ``_``, ``-``.
     name
         What its owner called it (DeviceUserID).
     guise
@@ -27,7 +27,7 @@ class IdentityConfig(Part):
         The camera's clock when the controller's reads 0, and how much faster it runs.
     """
 
-    serial: Annotated[str, Field(min_length=1, max_length=50)]
+    serial: Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9._-]+$")]
     name: Annotated[str, Field(max_length=63)] = ""
     guise: Literal["sfnc", "older"] = "sfnc"
     exposure_step_ns: Annotated[int, Field(ge=1, le=1_000_000)] = 1000

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
 
 def follow_parent(stop: threading.Event) -> None:
     """Set `stop` when standard input ends, however the parent came to its end."""
+    descriptor = sys.stdin.fileno()
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1):
+        # not through `sys.stdin`: its lock, held by this thread, would abort the interpreter's end
+        while os.read(descriptor, 1):
             pass
         stop.set()
 

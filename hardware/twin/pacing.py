@@ -12,10 +12,13 @@ b ≥ N                 0
 ====================  ===========================
 
 so that it settles where as many pictures are asked for as can be made, a few exposures behind.
+Credit that was given at full speed is not taken back: up to `overrun_frames` exposures come beyond
+the limit where they follow each other fast.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 HORIZON_NS: Final = 20_000_000
@@ -40,6 +43,17 @@ def board_speed(waiting: int, ahead_frames: int = AHEAD_FRAMES) -> float:
     if waiting >= ahead_frames:
         return 0.0
     return float(max(_SLOWEST, 4.0 ** min(0, 1 - waiting)))
+
+
+def overrun_frames(period_ns: int) -> int:
+    """Exposures of one camera that the credit given at full speed lets come beyond the limit.
+
+    Parameters
+    ----------
+    period_ns
+        Shortest distance of two exposures, above 0.
+    """
+    return math.ceil(HORIZON_NS / period_ns)
 
 
 class Pacer:

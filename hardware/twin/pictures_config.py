@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -47,14 +48,24 @@ class Photograph(Part):
 
 
 class PictureFile(Part):
-    """A picture of the user's own, 8 or 16 bit, with or without alpha."""
+    """A picture of the user's own, 8 or 16 bit, with or without alpha.
+
+    Attributes
+    ----------
+    path
+        From the folder of the file that names it, or from the present one where ``--set`` does.
+    """
 
     kind: Literal["file"] = "file"
-    path: str
+    path: Annotated[str, Field(min_length=1)]
     encoding: Literal["srgb", "linear"] = "srgb"
     width_mm: Positive = 500.0
     extent: Literal["once", "mirror"] = "once"
     outline: Literal["rectangle", "ellipse"] = "rectangle"
+
+    def beside(self, folder: Path) -> PictureFile:
+        """The same picture with a path that holds in every folder."""
+        return self.model_copy(update={"path": str((folder / self.path).absolute())})
 
 
 class Noise(Part):

@@ -144,6 +144,15 @@ class PulseStream:
                 yield Pulse(cycle_ns(cycle), kind, level)
 
     def grant(self, time_ns: int) -> None:
-        """Let the board run up to a time, not beyond; a credit is never taken back."""
-        with contextlib.suppress(BlockingIOError):  # the next credit says more
-            self._socket.send(CREDIT.pack(ns_cycle(time_ns)))
+        """Let the board run up to a time, not beyond; a credit is never taken back.
+
+        Raises
+        ------
+        BoardGone
+            The board has ended.
+        """
+        try:
+            with contextlib.suppress(BlockingIOError):  # the next credit says more
+                self._socket.send(CREDIT.pack(ns_cycle(time_ns)))
+        except OSError as error:
+            raise BoardGone(f"{self._path}: the board hung up ({error})") from error

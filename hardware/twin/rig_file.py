@@ -15,6 +15,7 @@ import yaml
 from bsd.document import load_fields, write_bytes
 from bsd.errors import UserMistake
 from hardware.twin.identity_config import IdentityConfig
+from hardware.twin.pacing import overrun_frames
 from hardware.twin.producer_build import PRODUCER_FILE
 from hardware.twin.world_config import SensorConfig, ViewConfig, WorldConfig
 
@@ -23,6 +24,9 @@ _HEAD: Final = "# Written by hardware.twin while the virtual rig runs, and remov
 _LEAST_REPLY_S: Final = 10.0
 _ARM_S: Final = 30.0
 _LEAST_FRAME_S: Final = 20.0
+_SHORTEST_NS: Final = 1_000_000
+"""Of the periods that the controller makes."""
+
 _PATIENCE: Final = 3.0
 """Times the time that was measured: other programs want the machine, too."""
 
@@ -50,10 +54,15 @@ def rig_fields(
     """
     timeouts = {"reply_s": 2.0, "arm_s": 10.0, "frame_s": 2.0}
     if pair_s is not None:
+        overrun = overrun_frames(_shortest_ns(world))
+        reply_s, frame_s = (
+            math.ceil(_PATIENCE * frames * pair_s)
+            for frames in (overrun + 1, overrun + ahead_frames + 1)
+        )
         timeouts = {
-            "reply_s": max(_LEAST_REPLY_S, math.ceil(_PATIENCE * pair_s)),
+            "reply_s": max(_LEAST_REPLY_S, reply_s),  # board time stands still for the overrun
             "arm_s": _ARM_S,
-            "frame_s": max(_LEAST_FRAME_S, math.ceil(_PATIENCE * (ahead_frames + 1) * pair_s)),
+            "frame_s": max(_LEAST_FRAME_S, frame_s),
         }
     optics = world.optics
     return {
@@ -118,6 +127,12 @@ def session_of(path: Path) -> Path:
     if producer.name != PRODUCER_FILE:
         raise UserMistake(f"{path}: its cameras are real; only a virtual rig takes requests")
     return producer.parent
+
+
+def _shortest_ns(world: WorldConfig) -> int:
+    """No camera of the world exposes more often: it reads out in between."""
+    readouts_us = (world.sensor_1.timing.readout_us, world.sensor_2.timing.readout_us)
+    return max(_SHORTEST_NS, math.floor(1000 * min(readouts_us)))
 
 
 def _camera(

@@ -1,8 +1,9 @@
 """What truly happened, for tests and calibrations to read; nothing of it reaches a camera.
 
 Beside the records and pictures of `hardware.twin.truth`, the folder holds ``events.jsonl``: one
-line for each exposure and each fault, in the order in which they were dealt with. After a fault of
-the optics ``world-001.yaml`` and so on hold the world from then on.
+line for each exposure and each fault, in the order in which they were dealt with, and one
+(``unpaired``) for each frame without a partner. After a fault of the optics ``world-001.yaml`` and
+so on hold the world from then on.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from hardware.twin.renderer import Renderer
 from hardware.twin.truth import Exposure, TruthWriter
 
 EVENTS_FILE: Final = "events.jsonl"
-_KEPT: Final = 8
-"""Exposures of one camera that wait for their partner."""
+_KEPT_BYTES: Final = 1 << 29
+"""Light of one camera that may wait for partners, where the other camera makes no frames."""
 
 _ROLES: Final = {1: "blurry", 2: "sharp"}
 
@@ -49,16 +50,22 @@ class Witness:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._pictures = pictures
-        self._events = (folder / EVENTS_FILE).open("a", encoding="utf-8")
+        # unbuffered: what a full disk refused is not written again when the file is closed
+        self._events = (folder / EVENTS_FILE).open("ab", buffering=0)
         self._lock = threading.Lock()
-        self._seen: dict[int, deque[_Seen]] = {1: deque(maxlen=_KEPT), 2: deque(maxlen=_KEPT)}
+        self._seen: dict[int, deque[_Seen]] = {1: deque(), 2: deque()}
+        self._passed_ns = {1: 0, 2: 0}
         self._pairs = 0
         self._writers: list[tuple[Renderer, TruthWriter]] = []
 
     def close(self) -> None:
-        """Close the file of events."""
+        """Tell of what found no partner, and close the file of events."""
         with self._lock:
-            self._events.close()
+            try:
+                for camera in self._seen:
+                    self._leave(camera, len(self._seen[camera]))
+            finally:
+                self._events.close()
 
     def fault(self, fault: Fault, time_ns: int) -> None:
         """A fault begins."""
@@ -80,6 +87,9 @@ class Witness:
                 "end_ns": request.end_ns,
             }
         )
+        if frame_id is None:
+            with self._lock:
+                self._pass(camera, request)
 
     def rendered(
         self,
@@ -91,13 +101,14 @@ class Witness:
     ) -> None:
         """A frame was delivered; where its partner was too, the pair's truth is written.
 
-        Partners are exposures that overlap in time.
+        Partners are exposures that overlap in time; a camera's own never do, and come in order.
         """
         mine = _Seen(request, frame_id, light)
         with self._lock:
             other = self._partner(3 - camera, request)
+            self._pass(camera, request)
             if other is None:
-                self._seen[camera].append(mine)
+                self._wait(camera, mine)
                 return
             pair, self._pairs = self._pairs, self._pairs + 1
             writer = self._writer(renderer, request.begin_ns)
@@ -111,15 +122,43 @@ class Witness:
         )
 
     def _partner(self, camera: int, request: ExposureRequest) -> _Seen | None:
-        """Take the oldest exposure of a camera that overlaps; earlier ones have none any more."""
+        """Take the oldest exposure of a camera that overlaps."""
         waiting = self._seen[camera]
         for place, seen in enumerate(waiting):
             begin_ns = max(seen.request.begin_ns, request.begin_ns)
             if begin_ns < min(seen.request.end_ns, request.end_ns):
-                for _ in range(place + 1):
-                    waiting.popleft()
+                del waiting[place]
                 return seen
         return None
+
+    def _pass(self, camera: int, request: ExposureRequest) -> None:
+        """A camera has come to the end of an exposure: the other's until then wait in vain."""
+        self._passed_ns[camera] = max(self._passed_ns[camera], request.end_ns)
+        waiting = self._seen[3 - camera]
+        over = sum(seen.request.end_ns <= request.end_ns for seen in waiting)
+        self._leave(3 - camera, over)
+
+    def _wait(self, camera: int, seen: _Seen) -> None:
+        waiting = self._seen[camera]
+        waiting.append(seen)
+        if seen.request.end_ns <= self._passed_ns[3 - camera]:
+            self._leave(camera, len(waiting))
+        while sum(each.light.nbytes for each in waiting) > _KEPT_BYTES:
+            self._leave(camera, 1)
+
+    def _leave(self, camera: int, count: int) -> None:
+        """The oldest that wait have no partner."""
+        for _ in range(count):
+            seen = self._seen[camera].popleft()
+            self._write(
+                {
+                    "event": "unpaired",
+                    "camera": _ROLES[camera],
+                    "frame_id": seen.frame_id,
+                    "begin_ns": seen.request.begin_ns,
+                    "end_ns": seen.request.end_ns,
+                }
+            )
 
     def _writer(self, renderer: Renderer, time_ns: int) -> TruthWriter:
         for known, writer in self._writers:
@@ -141,9 +180,15 @@ class Witness:
             self._write(fields)
 
     def _write(self, fields: dict[str, Any]) -> None:
-        if not self._events.closed:
-            self._events.write(json.dumps(fields) + "\n")
-            self._events.flush()
+        if self._events.closed:
+            return
+        line = json.dumps(fields).encode() + b"\n"
+        try:
+            while line:
+                line = line[self._events.write(line) :]
+        except OSError as error:  # a write knows no name
+            path = self._folder / EVENTS_FILE
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _exposure(seen: _Seen) -> Exposure:

@@ -3,23 +3,28 @@
 Defaults stand for the rig of the papers: one lens before a beam splitter, camera 1 (blurry) in the
 transmitted view behind a 12.5 % ND filter, camera 2 (sharp) in the mirrored reflected view.
 World axes: x right, y down, z away from the rig, in millimetres; rotations are about x, y, z.
+What a file leaves out, at any depth, is as in the default; a list replaces the default's whole.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from bsd.document import Document, Part
+from hardware.twin.defaults import FilledPart
 from hardware.twin.faults_config import AnyFault
 from hardware.twin.identity_config import IdentityConfig
-from hardware.twin.pictures_config import Picture, Positive, Share
+from hardware.twin.pictures_config import Picture, PictureFile, Positive, Share
 from hardware.twin.presets import scene_fields
 
 Triple = tuple[float, float, float]
 Pair = tuple[float, float]
 Magnitude = Annotated[float, Field(ge=0)]
+Celsius = Annotated[float, Field(ge=-100, le=100)]
 Matrix = tuple[Triple, Triple, Triple]
 IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
@@ -75,6 +80,12 @@ class LayerConfig(Part):
     polarisation: Annotated[float, Field(ge=-1, le=1)] = 0.0
     motion: MotionConfig = MotionConfig()
 
+    def beside(self, folder: Path) -> LayerConfig:
+        """The layer with a relative path of its picture taken from `folder`."""
+        if not isinstance(self.picture, PictureFile):
+            return self
+        return self.model_copy(update={"picture": self.picture.beside(folder)})
+
 
 class SceneConfig(Part):
     """Layers in any order (nearer ones hide farther ones); `number` enters every noise seed."""
@@ -99,9 +110,15 @@ class LightComponent(Part):
 
 
 class LightConfig(Part):
-    """The scene's light: the sum of its lamps. The default is one DC lamp of level 1."""
+    """The scene's light: at least one lamp. The default is one DC lamp of level 1."""
 
     components: tuple[LightComponent, ...] = (LightComponent(),)
+
+    @model_validator(mode="after")
+    def _has_a_lamp(self) -> LightConfig:
+        if not self.components:
+            raise ValueError("components: no lamp; for darkness set scene.cap to true")
+        return self
 
     @classmethod
     def preset(
@@ -142,6 +159,8 @@ class SplitterConfig(Part):
 
     Attributes
     ----------
+    transmitted, reflected
+        Shares of unpolarised light; together at most 1.
     polarisation_contrast
         p: fully s-polarised light is reflected (1 + p) times as strongly as unpolarised light,
         and what is transmitted loses as much as the reflected view gains.
@@ -161,6 +180,13 @@ class SplitterConfig(Part):
     dust_spots: Annotated[int, Field(ge=0, le=1000)] = 0
     dust_depth: Share = 0.2
     dust_radius_px: Positive = 15.0
+
+    @model_validator(mode="after")
+    def _makes_no_light(self) -> SplitterConfig:
+        total = self.transmitted + self.reflected
+        if total > 1 + 1e-9:
+            raise ValueError(f"transmits and reflects {total:g} of the light, can be at most 1")
+        return self
 
 
 class ViewConfig(Part):
@@ -207,7 +233,7 @@ class ViewConfig(Part):
         return float((self.psf_sigma_px**2 + self.defocus_sigma_px**2) ** 0.5)
 
 
-class OpticsConfig(Part):
+class OpticsConfig(FilledPart):
     """The lens or lenses, the splitter and both views. Defaults give f = 1,600 px."""
 
     kind: Literal["shared_lens", "two_lenses"] = "shared_lens"
@@ -232,7 +258,7 @@ class TimingConfig(Part):
 
     start_latency_ns: Annotated[int, Field(ge=0)] = 5_000
     end_latency_ns: Annotated[int, Field(ge=0)] = 5_000
-    exposure_offset_ns: int = 0
+    exposure_offset_ns: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     jitter_rms_ns: Magnitude = 50.0
     readout_us: Magnitude = 3_000.0
 
@@ -270,13 +296,13 @@ class SensorConfig(Part):
     hot_current_e_s: Magnitude = 2.0e4
     black_level_dn12: Magnitude = 64.0
     noise: bool = True
-    ambient_c: float = 25.0
-    warmup_c: float = 0.0
+    ambient_c: Celsius = 25.0
+    warmup_c: Celsius = 0.0
     warmup_s: Positive = 600.0
     timing: TimingConfig = TimingConfig()
 
 
-class WorldConfig(Document):
+class WorldConfig(FilledPart, Document):
     """``world.yaml``: what the pixels depend on, who the cameras are, and their faults."""
 
     format: Literal["bsd-world"] = "bsd-world"
@@ -299,6 +325,20 @@ class WorldConfig(Document):
         if self.camera_1.serial == self.camera_2.serial:
             raise ValueError(f"both cameras have the serial {self.camera_1.serial}")
         return self
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and validate a file; relative paths of pictures are taken from its folder."""
+        return super().read(path)._beside(path.parent)
+
+    def override(self, assignments: Iterable[str]) -> Self:
+        """Replace fields; relative paths of pictures are taken from the present folder."""
+        return super().override(assignments)._beside(Path.cwd())
+
+    def _beside(self, folder: Path) -> Self:
+        layers = tuple(layer.beside(folder) for layer in self.scene.layers)
+        scene = self.scene.model_copy(update={"layers": layers})
+        return self.model_copy(update={"scene": scene})
 
     def view(self, camera: int) -> ViewConfig:
         """The optics of camera 1 (blurry) or 2 (sharp)."""

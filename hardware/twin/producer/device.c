@@ -25,7 +25,7 @@ GC_ERROR device_describe(const wire_device_t *row, int32_t command, reply_t repl
         snprintf(name, sizeof name, "%s (%s)", row->model, row->serial);
         return reply_string(reply, name);
     case DEVICE_INFO_USER_DEFINED_NAME:
-        return reply_string(reply, "");
+        return reply_string(reply, ""); /* the list has none: the feature DeviceUserID says it */
     case DEVICE_INFO_SERIAL_NUMBER:
         return reply_string(reply, row->serial);
     case DEVICE_INFO_VERSION:
@@ -75,7 +75,8 @@ static void destroy(device_t *device) {
     free(device);
 }
 
-GC_ERROR device_open(interface_t *interface, const wire_device_t *row, int32_t access,
+/* Call with the interface held for the device. */
+static GC_ERROR make(interface_t *interface, const wire_device_t *row, int32_t access,
                      gentl_handle_t *handle) {
     device_t *const made = calloc(1, sizeof *made);
     if (!made) {
@@ -101,9 +102,21 @@ GC_ERROR device_open(interface_t *interface, const wire_device_t *row, int32_t a
         destroy(made);
         return result ? result : failure(GC_ERR_OUT_OF_MEMORY, "no memory for the device's handle");
     }
-    handle_hold(interface->handle, HANDLE_INTERFACE, NULL);
     *handle = made->handle;
     return GC_ERR_SUCCESS;
+}
+
+GC_ERROR device_open(interface_t *interface, const wire_device_t *row, int32_t access,
+                     gentl_handle_t *handle) {
+    /* Held first: another thread may have retired the interface since its caller found it. */
+    if (!handle_hold(interface->handle, HANDLE_INTERFACE, NULL)) {
+        return handle_failure(interface->handle, "interface");
+    }
+    GC_ERROR const result = make(interface, row, access, handle);
+    if (result) {
+        handle_release(interface->handle);
+    }
+    return result;
 }
 
 GC_ERROR device_close(gentl_handle_t handle) {

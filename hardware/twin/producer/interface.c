@@ -63,13 +63,17 @@ int32_t interface_ask_status(const char *id) {
 }
 
 GC_ERROR interface_open(struct system_module *system, gentl_handle_t *handle) {
+    /* Held first: another thread may have retired the system since its caller found it. */
+    if (!handle_hold(system->handle, HANDLE_SYSTEM, NULL)) {
+        return handle_failure(system->handle, "system");
+    }
     interface_t *const made = calloc(1, sizeof *made);
     if (!made || !(made->handle = handle_create(HANDLE_INTERFACE, made))) {
         free(made);
+        handle_release(system->handle);
         return failure(GC_ERR_OUT_OF_MEMORY, "no memory for the interface module");
     }
     made->system = system;
-    handle_hold(system->handle, HANDLE_SYSTEM, NULL);
     pthread_mutex_init(&made->lock, NULL);
     *handle = made->handle;
     return GC_ERR_SUCCESS;

@@ -12,14 +12,18 @@
 enum { STOP_GRACE_MS = 1000, KILL_GRACE_MS = 200 };
 
 GC_ERROR stream_open(device_t *device, gentl_handle_t *handle) {
+    /* Held first: another thread may have retired the device since its caller found it. */
+    if (!handle_hold(device->handle, HANDLE_DEVICE, NULL)) {
+        return handle_failure(device->handle, "device");
+    }
     stream_t *const made = calloc(1, sizeof *made);
     if (!made || !monitor_init(&made->monitor) ||
         !(made->handle = handle_create(HANDLE_STREAM, made))) {
         free(made);
+        handle_release(device->handle);
         return failure(GC_ERR_OUT_OF_MEMORY, "no memory for the data stream module");
     }
     made->device = device;
-    handle_hold(device->handle, HANDLE_DEVICE, NULL);
     *handle = made->handle;
     return GC_ERR_SUCCESS;
 }

@@ -17,7 +17,13 @@ from hardware.twin.world_config import WorldConfig
 pytestmark = pytest.mark.unit
 MM_PER_PX = 2000.0 / 1600.0  # at 2 m
 STILL = {"shake": {"rotation_rms_mrad": (0, 0, 0)}}
-EVEN = {"natural_vignetting": False, "psf_sigma_px": 0.5}
+EVEN = {
+    "path": "transmitted",
+    "mirror": "none",
+    "nd_transmission": 1.0,
+    "natural_vignetting": False,
+    "psf_sigma_px": 0.5,
+}
 MS = 1_000_000
 DRAWN = 0.4**2 / 4
 """Variance in px² of a drawn target's texels of 0.4 px: their area (t²/12) and the linear
@@ -35,7 +41,7 @@ def world(layers: list[dict], size: tuple[int, int] = (96, 64), **fields: object
         "sensor_2": sensor,
         "optics": {
             "alignment": {"shift_px": (0, 0), "rotation_mrad": 0, "scale": 1},
-            "splitter": {"transmitted": 1.0, "reflected": 1.0},
+            "splitter": {"transmitted": 1.0, "reflected": 0.0},
             "view_1": EVEN,
             "view_2": EVEN,
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hardware.twin.pacing import HORIZON_NS, Pacer, board_speed
+from hardware.twin.pacing import HORIZON_NS, Pacer, board_speed, overrun_frames
 
 pytestmark = pytest.mark.unit
 
@@ -55,3 +55,29 @@ def test_a_slow_renderer_is_never_more_than_the_limit_behind(picture_ms: int) ->
     assert longest <= picture_ms  # so long does a reply of the controller wait at most
     if picture_ms == 5:
         assert board_ns == 60_000 * MS
+
+
+@pytest.mark.parametrize(("period_us", "overrun"), [(1_000, 20), (3_000, 7), (25_000, 1)])
+def test_short_periods_come_so_far_beyond_the_limit_and_no_farther(
+    period_us: int, overrun: int
+) -> None:
+    """The board runs out its credit before the world hears of the first exposure."""
+    assert overrun_frames(1000 * period_us) == overrun
+    limit = 6
+    pacer, board_us, granted_ns = Pacer(0, limit), 0, HORIZON_NS
+    finished = worst = standstill = longest = 0
+    for wall_ms in range(1, 40_001):
+        before_us = board_us
+        board_us = min(board_us + 1000, granted_ns // 1000)
+        waiting = board_us // period_us - finished
+        worst = max(worst, waiting)
+        if waiting and wall_ms % 400 == 0:  # a picture each 400 ms
+            finished += 1
+        if wall_ms % 20 == 0:  # the world looks seldom
+            granted_ns = pacer.grant(1000 * board_us, 20 * MS, waiting)
+        standstill = 0 if board_us > before_us else standstill + 1
+        longest = max(longest, standstill)
+    assert worst <= limit + overrun
+    if period_us == 1_000:
+        assert worst > limit  # the case is one that the limit alone does not cover
+    assert longest <= 400 * (overrun + 1)  # what a rig file's reply_s allows for

@@ -70,7 +70,7 @@ def test_information_comes_with_type_and_size(rig: Bench) -> None:
     names = [producer.text("IFGetDeviceID", interface, i) for i in range(2)]
     assert names == [f"bsd-twin-{serial}" for serial in g.SERIALS]
     told = [producer.info("IFGetDeviceInfo", interface, names[1].encode(), i) for i in range(10)]
-    assert told[7] == g.SERIALS[1]
+    assert told[6:8] == ["", g.SERIALS[1]]  # the name is read from DeviceUserID
     assert told[5] == 1
     assert told[9] == 1_000_000_000
     camera = rig.open_camera(interface)
@@ -577,3 +577,55 @@ def test_threads_may_close_what_others_use(rig: Bench) -> None:
     seen = set().union(*(thread.codes for thread in disturbers))
     usual = {g.SUCCESS, g.INVALID_HANDLE, g.TIMEOUT, g.ABORT, g.IN_USE, g.NOT_AVAILABLE}
     assert {g.SUCCESS, g.INVALID_HANDLE} <= seen <= usual
+
+
+def together(rig: Bench, late_us: int, *calls: tuple[object, ...]) -> list[int]:
+    """The codes of two calls that begin at once, the second one `late_us` later."""
+    codes = [1, 1]
+    begin = threading.Barrier(2)
+
+    def run(place: int) -> None:
+        name, *arguments = calls[place]
+        begin.wait(timeout=5)
+        if place and late_us:
+            time.sleep(late_us / 1e6)
+        codes[place] = rig.producer.code(str(name), *arguments)
+
+    threads = [threading.Thread(target=run, args=(place,), daemon=True) for place in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=5)
+        assert not thread.is_alive(), f"{calls} hang, {codes}"
+    return codes
+
+
+@pytest.mark.parametrize(("level", "cycles"), [("interface", 300), ("device", 100)])
+def test_a_module_may_be_closed_while_its_child_opens(rig: Bench, level: str, cycles: int) -> None:
+    producer, name = rig.producer, f"bsd-twin-{g.SERIALS[0]}".encode()
+    seen = set()
+    for cycle in range(cycles):
+        child = c.byref(g.H())
+        if level == "interface":
+            producer.call("GCInitLib")
+            parent = producer.out("TLOpen")
+            opening: tuple[object, ...] = ("TLOpenInterface", parent, g.INTERFACE_ID, child)
+            opened, closed = together(rig, 0, opening, ("TLClose", parent))
+        else:
+            parent = rig.open_interface()
+            opening = ("IFOpenDevice", parent, name, 4, child)
+            opened, closed = together(rig, cycle % 20 * 50, opening, ("IFClose", parent))
+        seen.add(opened)
+        assert closed == g.SUCCESS
+        producer.call("GCCloseLib")
+    assert seen <= {g.SUCCESS, g.INVALID_HANDLE}
+
+
+def test_a_device_may_be_closed_while_its_stream_opens(rig: Bench) -> None:
+    producer, interface = rig.producer, rig.open_interface()
+    name = f"bsd-twin-{g.SERIALS[0]}".encode()
+    for _ in range(300):
+        device = producer.out("IFOpenDevice", interface, name, 4)
+        opening = ("DevOpenDataStream", device, g.STREAM_ID, c.byref(g.H()))
+        opened, closed = together(rig, 0, opening, ("DevClose", device))
+        assert (opened in (g.SUCCESS, g.INVALID_HANDLE), closed) == (True, g.SUCCESS)

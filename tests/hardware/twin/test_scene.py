@@ -29,7 +29,12 @@ def world(layers: list[dict], size: tuple[int, int] = (320, 240), **fields: obje
         "rig_motion": STILL,
         "sensor_1": sensor,
         "sensor_2": sensor,
-        "optics": {"alignment": ALIGN, "splitter": {"transmitted": 1.0, "reflected": 1.0}},
+        "optics": {
+            "alignment": ALIGN,
+            "splitter": {"transmitted": 1.0, "reflected": 0.0},
+            "view_1": {"nd_transmission": 0.125},
+            "view_2": {"path": "transmitted", "mirror": "horizontal"},
+        },
     }
     return WorldConfig.model_validate({**plain, **fields})
 
@@ -153,7 +158,7 @@ def test_led_bar_reads_back_its_exposure(window_us: tuple[float, float]) -> None
 
 def test_the_mirror_turns_the_reflected_view() -> None:
     align = {"shift_px": (0, 0), "rotation_mrad": 0, "scale": 1}
-    splitter = {"transmitted": 1.0, "reflected": 1.0}
+    splitter = {"transmitted": 0.0, "reflected": 1.0}
     pictures = {}
     for mirror in ("none", "horizontal", "vertical"):
         view = {"mirror": mirror, "path": "reflected"}

@@ -75,7 +75,7 @@ def test_the_truth_has_c1s_geometry_when_alignment_is_off() -> None:
 
 
 def test_a_mirrored_c1_gives_an_upright_truth() -> None:
-    optics = {"alignment": PLAIN, "view_1": {"mirror": "vertical"}, "view_2": {"path": "reflected"}}
+    optics = {"alignment": PLAIN, "view_1": {"mirror": "vertical"}, "view_2": {"mirror": "none"}}
     renderer = Renderer(world(optics), threads=1)
     truth = renderer.sharp_truth(SHARP.begin_ns, SHARP.end_ns)
     seen = renderer.irradiance(2, SHARP.begin_ns, SHARP.end_ns)

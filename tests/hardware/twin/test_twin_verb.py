@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 
 from acquisition.rig import Rig as RigDocument
 from bsd.document import load_fields
-from hardware.twin.session_folder import PREFIX, base_folder
+from hardware.twin.session_folder import PREFIX
 from tests.hardware.twin.running_rig import SMALL, Rig, alive, running_rig, start_rig
+from tests.mounts import mounted
 
 pytestmark = pytest.mark.rig
 
@@ -134,14 +136,15 @@ def test_mistakes_get_one_line(
     (tmp_path / "gone.yaml").write_text(
         f"name: virtual-rig\ncameras: {{blurry: {{producer: {gone}}}}}\n"
     )
-    before = set(base_folder().glob(f"{PREFIX}*"))
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.chdir(tmp_path)
-    done = run(*words)
+    with tempfile.TemporaryDirectory() as own:  # other rigs may come and go in the usual one
+        monkeypatch.setenv("XDG_RUNTIME_DIR", own)
+        done = run(*words)
+        assert list(Path(own).iterdir()) == []
     assert done.returncode in (2, 3)
     assert complaint in done.stderr
     assert done.stderr.count("\n") == 1
-    assert set(base_folder().glob(f"{PREFIX}*")) <= before
 
 
 def test_picture_shows_a_pair_and_its_truth(tmp_path: Path) -> None:
@@ -162,3 +165,34 @@ def test_faults_are_listed(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 14
     assert "producer-crash    The producer dies of SIGSEGV" in done.stdout
+
+
+def test_truth_on_a_disk_that_takes_nothing_is_one_line(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "ro,size=1m") as disk:
+        file = tmp_path / "rig.yaml"
+        truth = disk / "truth"
+        done = run("--rig-file", str(file), "--truth", str(truth), *SMALL, "--engine", "host")
+    assert done.returncode == 3
+    cause, end = (line for line in done.stderr.splitlines() if line.startswith("error:"))
+    way_out = "the file system is read-only; choose a folder that can be written"
+    assert cause == f"error: {truth}: {way_out}"
+    assert end == "error: the world ended at its start; its message stands above"
+    assert "Fatal" not in done.stderr
+    assert not file.exists()
+
+
+def test_a_disk_that_is_full_ends_the_rig_with_its_name(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=8k") as disk:
+        rig = start_rig(tmp_path, *SMALL, "--truth", str(disk), "--engine", "host")
+        (disk / "filler").write_bytes(bytes(8192))
+        try:
+            rig.verb("fault", "missed-trigger", "--camera", "blurry")
+            said, _ = rig.process.communicate(timeout=20)
+        finally:
+            rig.process.kill()
+    assert rig.process.returncode == 3
+    cause = next(line for line in said.splitlines() if line.startswith("error:"))
+    way_out = "no space left on the disk; free some or choose another folder, then run again"
+    assert cause == f"error: {disk / 'events.jsonl'}: {way_out}"
+    assert "the world has ended (exit 3)" in said
+    assert "Fatal" not in said

@@ -17,6 +17,7 @@ from hardware.twin.studio import with_scene
 from hardware.twin.truth import TruthRecord
 from hardware.twin.witness import EVENTS_FILE, Witness
 from hardware.twin.world_config import WorldConfig
+from tests.mounts import mounted
 
 pytestmark = pytest.mark.unit
 
@@ -93,3 +94,56 @@ def test_events_tell_of_faults_and_of_frames_that_nobody_took(tmp_path: Path) ->
     fault, exposure = events(tmp_path)
     assert (fault["kind"], fault["stall_ms"], fault["time_ns"]) == ("stall", 500.0, 5)
     assert (exposure["camera"], exposure["frame_id"], exposure["end_ns"]) == ("sharp", None, 3 * MS)
+
+
+def test_a_camera_far_ahead_keeps_its_pairs(tmp_path: Path) -> None:
+    renderer, witness = Renderer(WORLD, threads=1), Witness(tmp_path, pictures=False)
+    for camera, ahead_ms in ((1, 0.0), (2, 0.2)):
+        for n in range(40):
+            witness.rendered(camera, request(n + ahead_ms, 0.5), n, LIGHT, renderer)
+    witness.close()
+    records = [TruthRecord.read(path) for path in sorted(tmp_path.glob("0*.json"))]
+    assert [(r.blurry.frame_id, r.sharp.frame_id) for r in records] == [(n, n) for n in range(40)]
+    assert events(tmp_path) == []
+
+
+def test_frames_without_a_partner_are_told_once_that_is_certain(tmp_path: Path) -> None:
+    renderer, witness = Renderer(WORLD, threads=1), Witness(tmp_path, pictures=False)
+
+    def unpaired() -> list[tuple[object, object]]:
+        told = [line for line in events(tmp_path) if line["event"] == "unpaired"]
+        return [(line["camera"], line["frame_id"]) for line in told]
+
+    witness.rendered(1, request(0, 16), 0, LIGHT, renderer)
+    witness.exposed(2, request(7, 2), None)  # not delivered, and not past the other's end
+    assert unpaired() == []
+    witness.rendered(1, request(100, 16), 1, LIGHT, renderer)
+    witness.rendered(2, request(107, 2), 1, LIGHT, renderer)
+    assert unpaired() == [("blurry", 0)]
+    witness.rendered(2, request(50, 2), 9, LIGHT, renderer)  # C1 was past it before it came
+    assert unpaired() == [("blurry", 0), ("sharp", 9)]
+    witness.rendered(2, request(207, 2), 2, LIGHT, renderer)
+    witness.close()
+    assert unpaired() == [("blurry", 0), ("sharp", 9), ("sharp", 2)]
+    assert len(list(tmp_path.glob("0*.json"))) == 1
+
+
+def test_a_camera_alone_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hardware.twin.witness._KEPT_BYTES", 3 * LIGHT.nbytes)
+    renderer, witness = Renderer(WORLD, threads=1), Witness(tmp_path, pictures=False)
+    for n in range(5):
+        witness.rendered(1, request(100 * n, 16), n, LIGHT, renderer)
+    assert [line["frame_id"] for line in events(tmp_path)] == [0, 1]
+    witness.close()
+
+
+def test_a_full_disk_is_told_with_the_name_and_closing_says_no_more(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=8k") as disk:
+        witness = Witness(disk, pictures=False)
+        (disk / "filler").write_bytes(bytes(8192))
+        with pytest.raises(OSError, match="No space left") as caught:
+            witness.fault(Stall(camera="sharp"), 5)
+        assert caught.value.filename == str(disk / EVENTS_FILE)
+        witness.close()

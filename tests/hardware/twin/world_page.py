@@ -20,14 +20,17 @@ from pydantic_core import PydanticUndefined
 
 from hardware.twin.faults_config import FAULTS
 from hardware.twin.presets import SCENES
-from hardware.twin.world_config import WorldConfig
+from hardware.twin.world_config import SceneConfig, WorldConfig
 
 _HEAD = f"""# world.yaml, version 1
 
 What stands before the virtual rig's cameras, what they are, and what goes wrong.
 `python -m hardware.twin --world world.yaml` reads it; every field has a default, so a file holds
-only what differs, beside `format` and `format_version`. Unknown fields are refused; units stand in
-the names. On the command line `--set group.field=value` replaces one field, and `--scene` puts one
+only what differs, beside `format` and `format_version`. What it leaves out of a group, at any
+depth, stays as in the default, which may differ from group to group (`view_1`, `view_2`); a list
+replaces the default's whole. Unknown fields are refused; units stand in the names. Relative paths
+of pictures are taken from the folder of `world.yaml`; in `--set`, from the present one. On the
+command line `--set group.field=value` replaces one field, and `--scene` puts one
 of the ready scenes before the rig: {", ".join(SCENES)}.
 
 ```yaml
@@ -98,10 +101,19 @@ def _row(name: str, field: FieldInfo) -> str:
     if default is PydanticUndefined:
         told = "required"
     elif isinstance(default, BaseModel | tuple) and _is_long(default):
-        told = "see there" if isinstance(default, BaseModel) else "`[...]`"
+        told = _own(default) if isinstance(default, BaseModel) else "`[...]`"
     else:
         told = f"`{_plain(default)}`"
     return f"| `{name}` | {_type(field.annotation)}{_limits(field.metadata)} | {told} |"
+
+
+def _own(default: BaseModel) -> str:
+    """A group's default, where it is not what the group's own table says."""
+    if isinstance(default, SceneConfig):
+        name = next((name for name in SCENES if SceneConfig.preset(name) == default), None)
+        return "see there" if name is None else f"the ready scene `{name}`"
+    fields = default.model_dump(mode="json", exclude_unset=True)
+    return f"`{_plain(fields)}`, else see there" if fields else "see there"
 
 
 def _is_long(value: object) -> bool:
@@ -109,7 +121,9 @@ def _is_long(value: object) -> bool:
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_plain(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, tuple | list):
         return "[" + ", ".join(_plain(item) for item in value) + "]"
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
