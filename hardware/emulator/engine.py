@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The emulator as an engine: the real image on a simulated ATmega328P."""
 
 from __future__ import annotations

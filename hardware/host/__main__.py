@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from bsd import command
-from bsd.document import write_bytes
+from hardware.live_verb import (
+    EdgesOption,
+    EepromOption,
+    GateOption,
+    LinkOption,
+    Live,
+    ResetOption,
+    SliceOption,
+    SpeedOption,
+    serve_until_interrupted,
+)
 
 app = command.application("")
 
 
 @app.command()
 def host(
-    link: Annotated[Path | None, typer.Option(help="Symbolic link to the port.")] = None,
-    edges: Annotated[Path | None, typer.Option(help="Unix socket that streams the edges.")] = None,
-    speed: Annotated[
-        float, typer.Option(min=0, help="Board time per wall time; 0: as fast as it goes.")
-    ] = 1.0,
-    slice_us: Annotated[int, typer.Option(min=50, help="Wall time of a step, µs.")] = 200,
-    reset_at_open: Annotated[bool, typer.Option(help="Reset when the port is opened.")] = True,
-    gate_closed: Annotated[bool, typer.Option(help="The gate input is closed to ground.")] = False,
-    eeprom: Annotated[
-        Path | None, typer.Option(help="File of the EEPROM, read at start and written at the end.")
-    ] = None,
+    link: LinkOption = None,
+    edges: EdgesOption = None,
+    speed: SpeedOption = 1.0,
+    slice_us: SliceOption = 200,
+    reset_at_open: ResetOption = True,
+    gate_closed: GateOption = False,
+    eeprom: EepromOption = None,
 ) -> None:
     """Run the trigger controller's firmware, compiled for this machine, behind a serial port.
 
@@ -34,25 +35,9 @@ def host(
     Example: python -m hardware.host --link trigger --edges edges.sock
     """
     from hardware.host.engine import hosted
-    from hardware.live import serve, stopped_by_signals
 
-    memory = eeprom.read_bytes() if eeprom is not None and eeprom.exists() else b""
-    with stopped_by_signals() as stop, hosted(eeprom=memory) as board:
-        board.gate(gate_closed)
-        try:
-            serve(
-                board,
-                engine="host",
-                speed=speed,
-                slice_us=slice_us,
-                link=link,
-                edges=edges,
-                reset_at_open=reset_at_open,
-                stop=stop,
-            )
-        finally:
-            if eeprom is not None:
-                write_bytes(eeprom, board.eeprom())
+    live = Live(link, edges, speed, slice_us, reset_at_open, gate_closed, eeprom)
+    serve_until_interrupted("host", lambda memory: hosted(eeprom=memory), live)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from tests.hardware.conversation import line, read_until
 
 pytestmark = pytest.mark.rig
 
-OPTIBOOT = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot/optiboot.c")
 ROOT = Path(__file__).resolve().parents[2]
 Live = Callable[..., dict[str, Any]]
 

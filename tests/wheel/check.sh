@@ -41,4 +41,16 @@ host=$!
 trap 'kill $host; rm -rf "$work"' EXIT
 for _ in $(seq 300); do [ -s host.json ] && break; sleep 0.1; done
 "$bsd" acquisition doctor --port trigger
+kill $host
+wait $host
+"$bsd" hardware twin --rig-file rig.yaml --set sensor_1.width_px=160 --set sensor_1.height_px=120 \
+  --set sensor_2.width_px=160 --set sensor_2.height_px=120 &
+rig=$!
+trap 'kill $rig; rm -rf "$work"' EXIT
+for _ in $(seq 600); do [ -s rig.yaml ] && break; sleep 0.1; done
+"$bsd" hardware twin status --rig-file rig.yaml
+kill $rig
+wait $rig || [ $? -eq 130 ]
+[ ! -e rig.yaml ] || { echo "the virtual rig left rig.yaml"; exit 1; }
+trap 'rm -rf "$work"' EXIT
 echo "the installed wheel works from an empty folder"
