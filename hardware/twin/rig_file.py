@@ -139,6 +139,7 @@ def _camera(
     producer: Path, identity: IdentityConfig, sensor: SensorConfig, view: ViewConfig
 ) -> dict[str, Any]:
     timing = sensor.timing
+    by_width = identity.guise == "sfnc"  # an older camera knows timed exposures only
     return {
         "producer": str(producer),
         "serial": identity.serial,
@@ -146,9 +147,9 @@ def _camera(
         "flip": view.mirror,
         "settings": {},
         "timing": {
-            "exposure": "trigger_width",
+            "exposure": "trigger_width" if by_width else "timed",
             "start_latency_ns": timing.start_latency_ns,
-            "end_latency_ns": timing.end_latency_ns,
+            "end_latency_ns": timing.end_latency_ns if by_width else 0,
             "exposure_step_ns": identity.exposure_step_ns,
             "readout_us": math.ceil(timing.readout_us),
             "overlap": False,

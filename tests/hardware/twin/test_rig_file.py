@@ -29,3 +29,11 @@ def test_quick_pictures_and_prepared_ones_need_less() -> None:
     for pair_s, expected in ((0.01, (10.0, 20.0)), (None, (2.0, 2.0))):
         fields = rig_fields(WorldConfig(), Path("p"), "port", pair_s=pair_s, ahead_frames=6)
         assert (fields["timeouts"]["reply_s"], fields["timeouts"]["frame_s"]) == expected
+
+
+def test_an_older_camera_exposes_by_time() -> None:
+    world = WorldConfig().override(["camera_2.guise=older", "sensor_2.timing.end_latency_ns=9000"])
+    cameras = rig_fields(world, Path("p"), "port", pair_s=None, ahead_frames=6)["cameras"]
+    assert cameras["blurry"]["timing"]["exposure"] == "trigger_width"
+    assert cameras["sharp"]["timing"]["exposure"] == "timed"
+    assert cameras["sharp"]["timing"]["end_latency_ns"] == 0  # means nothing to a timed one
