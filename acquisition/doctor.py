@@ -12,8 +12,8 @@ try:
     import typer
 
     from acquisition.health.finding import Finding, good
+    from acquisition.health.table import print_findings
     from bsd import command, errors
-    from bsd.phrase import counted
 except ImportError as missing:  # the doctor's own ground: nothing else can be looked at
     sys.stderr.write(
         f"error: {missing}; install the toolkit into this Python ({sys.executable} -m pip install"
@@ -23,8 +23,6 @@ except ImportError as missing:  # the doctor's own ground: nothing else can be l
 
 app = command.application("What is missing on this machine or rig, and how to mend it.")
 
-_COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
-
 
 @app.command()
 def main(
@@ -32,23 +30,27 @@ def main(
         str | None,
         typer.Option("--port", metavar="PORT", help="The controller's port; else it is found."),
     ] = None,
+    rig: Annotated[
+        Path | None,
+        typer.Option("--rig", metavar="FILE", help="Look at this rig's cameras and trigger, too."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
     """Look at this machine and at the trigger controller. Exit code 1 where a fault was found.
 
     The controller is opened, which resets a board, unless another program holds its port.
 
-    Example: python -m acquisition.doctor --port /dev/ttyACM0
+    Example: python -m acquisition.doctor --rig rig.yaml
     """
-    found = examine(port)
+    found = examine(port, rig=rig)
     if json:
         command.print_json({"good": good(found), "findings": [asdict(each) for each in found]})
     else:
-        _print(found)
+        print_findings(found)
     return errors.EXIT_DONE if good(found) else errors.EXIT_FOUND_BAD
 
 
-def examine(port: str | None, folder: Path | None = None) -> list[Finding]:
+def examine(port: str | None, folder: Path | None = None, rig: Path | None = None) -> list[Finding]:
     """Everything that is looked at, in the order of the table.
 
     Parameters
@@ -57,14 +59,23 @@ def examine(port: str | None, folder: Path | None = None) -> list[Finding]:
         The controller's port; None to look for it.
     folder
         Where recordings would go; default the current folder.
+    rig
+        A rig's file: its producers are asked for its cameras, and its port is looked at where
+        none is given.
     """
     from acquisition.health import machine, packages, producer
+    from acquisition.health import rig as rigs
 
     where = folder or Path.cwd()
+    of_rig: list[Finding] = []
+    if rig is not None:
+        of_rig, told = rigs.examine(rig)
+        port = port or (told.trigger.port if told else None)
     return [
         *packages.examine(where),
         *machine.examine(where),
         *producer.examine(packages.installed_version("harvesters")),
+        *of_rig,
         *_trigger(port),
     ]
 
@@ -95,21 +106,6 @@ def _trigger(asked: str | None) -> list[Finding]:
         return listed
     listed.append(ports.busy(path, ports.read_holders(path)))
     return listed + (controller.examine(path) if good(listed) else [])
-
-
-def _print(found: list[Finding]) -> None:
-    console = command.out()
-    width = max(len(each.name) for each in found)
-    for each in found:  # plain columns: a path is never folded, whatever reads the output
-        status = f"{each.status:7}"
-        console.print(status, style=_COLOURS[each.status], end="  ")
-        console.print(f"{each.name:{width}}  {each.what}", markup=False)
-        if each.remedy:
-            console.print(f"{'':{width + 9}}  → {each.remedy}", markup=False)
-    faults = sum(each.status == "fault" for each in found)
-    warnings = sum(each.status == "warning" for each in found)
-    summary = f"{counted(faults, 'fault')}, {counted(warnings, 'warning')}"
-    console.print(summary, markup=False)
 
 
 if __name__ == "__main__":

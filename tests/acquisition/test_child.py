@@ -143,7 +143,7 @@ def test_a_child_that_does_not_answer_in_time_is_ended_by_its_parent() -> None:
     child = Child("echo", echo, ("",))
     child.start()
     pid = child.pid
-    with pytest.raises(ChildLost, match="echo: stuck, no answer for 0.3 s"):
+    with pytest.raises(ChildLost, match=r"echo: stuck, no answer for 0\.3 s"):
         child.ask("hang", 0.3)
     assert pid is not None
     assert gone(pid)
@@ -203,7 +203,6 @@ def test_an_interrupt_of_the_terminal_is_left_to_the_parent() -> None:
         os.kill(child.pid, signal.SIGINT)
         assert child.ask("word", 5)[0] == "word"
         os.kill(child.pid, signal.SIGTERM)
+        assert gone(child.pid)
         with pytest.raises(ChildLost, match="not running"):
-            for _ in range(50):
-                child.ask("word", 5)
-                time.sleep(0.1)
+            child.ask("word", 5)

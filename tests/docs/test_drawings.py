@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,77 @@ def test_wiring_names_every_pin_and_part() -> None:
         drawing = (IMAGES / f"trigger-wiring-{name}.svg").read_text()
         words = set(re.findall(r">([^<>]+)<", drawing))
         assert common | {more} <= words
+
+
+OPTICS = ("layouts", "glass", "mount")
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _optics(name: str) -> ElementTree.Element:
+    return ElementTree.fromstring((IMAGES / f"rig-optics-{name}.svg").read_text())  # noqa: S314
+
+
+def _words(drawing: ElementTree.Element) -> list[str]:
+    return [element.text or "" for element in drawing.iter(f"{_SVG}text")]
+
+
+def test_layouts_name_every_part_of_both_arms() -> None:
+    words = _words(_optics("layouts"))
+    for part in ("C1", "C2", "blurry", "sharp", "IR cut", "ND 1/8", "light trap"):
+        assert words.count(part) == 2, part
+    assert words.count("flip: horizontal") == 2
+    assert {"shared_lens", "two_lenses", "compensating plate,", "lens 1", "lens 2"} <= set(words)
+
+
+def test_light_behind_glass_focuses_where_the_formula_says() -> None:
+    drawing = _optics("glass")
+    plates = [
+        float(rect.get("width", "0"))
+        for rect in drawing.iter(f"{_SVG}rect")
+        if rect.get("class") in ("nd", "glass")
+    ]
+    rays = [
+        re.findall(r"[\d.]+", path.get("d", ""))
+        for path in drawing.iter(f"{_SVG}path")
+        if path.get("class") == "light"
+    ]
+    ends = [float(numbers[-2]) for numbers in rays]
+    assert len(plates) == 2
+    assert plates[0] == plates[1]
+    assert ends[0] == ends[1]
+    shift = plates[0] * (1 - 1 / 1.5168)
+    assert ends[2:] == pytest.approx([ends[0] + shift] * 4, abs=0.02)
+
+
+def test_mount_figures_are_a_tenth_of_a_pixel() -> None:
+    words = set(_words(_optics("mount")))
+    shift_um, angle_urad = 0.1 * 3.45, 1e6 * 0.1 / 1600
+    assert {
+        f"{shift_um:.3f} µm",
+        f"{1000 * 0.1 * 2000 / 1600:.0f} µm (parallax at 2 m)",
+        f"{angle_urad:.1f} µrad",
+        f"{1e6 * 0.1 / 400:.0f} µrad",
+        f"{0.1 * 2000 / 400:.1f} mm (scale at 2 m)",
+        f"1 px of blur: ±{4 * 3.45:.1f} µm",
+        f"1 px of blur: {4 * 3.45 / (400 * 3.45e-3):.0f} mrad",
+        f"{1000 * shift_um / 80:.1f} µrad",
+        f"{angle_urad / 2:.0f} µrad",
+    } <= words
+
+
+@pytest.mark.parametrize("name", OPTICS)
+def test_no_words_lie_on_others_or_outside(name: str) -> None:
+    drawing = _optics(name)
+    boxes = []
+    for element in drawing.iter(f"{_SVG}text"):
+        size = {"head": 16, "small": 12}.get(element.get("class", ""), 13)
+        width = 0.58 * size * len(element.text or "")
+        x, y = float(element.get("x", "0")), float(element.get("y", "0"))
+        left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[element.get("text-anchor", "")] * width
+        boxes.append((left, y - 0.8 * size, left + width, y + 0.2 * size, element.text))
+    for one, other in combinations(boxes, 2):
+        apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        assert apart, (one[4], other[4])
+    assert min(box[0] for box in boxes) >= 0
+    assert max(box[2] for box in boxes) <= float(drawing.get("width", "0"))
+    assert max(box[3] for box in boxes) <= float(drawing.get("height", "0"))

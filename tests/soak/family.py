@@ -103,12 +103,12 @@ def _started(words: Sequence[str]) -> Iterator[_Running]:
             process.wait()
             said.seek(0)
             command.output = said.read().decode()
-            _wait_until_gone(process.pid)
+            wait_until_gone(process.pid)
 
 
-def _wait_until_gone(session: int) -> None:
+def wait_until_gone(session: int) -> None:
     end = time.monotonic() + _LAST_S
-    while left := _left_of(session):
+    while left := left_of(session):
         if time.monotonic() > end:
             for pid in left:
                 with suppress(ProcessLookupError):
@@ -117,7 +117,7 @@ def _wait_until_gone(session: int) -> None:
         time.sleep(0.02)
 
 
-def _left_of(session: int) -> dict[int, str]:
+def left_of(session: int) -> dict[int, str]:
     """Live processes of a session, with their command lines."""
     found = {}
     for entry in Path("/proc").iterdir():
