@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 from acquisition.camera.configuration import CameraSettings
 from acquisition.camera.process import CameraProcess
-from acquisition.child import ChildLost
 from acquisition.exposure import Plan, parse_rate, plan
 from acquisition.recorder import RecorderProcess
 from acquisition.rig import ROLES, Rig, Role
 from acquisition.ring import FrameRing
-from acquisition.trigger_fault import TriggerFault
 from acquisition.trigger_process import TriggerProcess
 from bsd.errors import ToolkitError, UserMistake
 
@@ -147,6 +145,7 @@ class Apparatus:
         """
         rate = parse_rate(rate_hz)
         made = None if self.free_running else self.plan(setting, rate)
+        self.drive = None  # until all are set alike
         drive = Drive(setting, rate, made)
         for role in ROLES:
             self.configured[role] = self.cameras[role].configure(self._settings(role, drive))
@@ -199,7 +198,7 @@ class Apparatus:
         for role in ROLES:
             camera = self.cameras[role]
             if camera.state in ("lost", "closed"):
-                self.configured[role] = camera.reconnect()
+                self.configured[role] = camera.reconnect(self.rig.timeouts.arm_s)
                 self.anchors.pop(role, None)  # its clock may count anew
                 renewed.append(role)
         if self.trigger is not None and not self._trigger_lives():
@@ -207,8 +206,7 @@ class Apparatus:
                 self.trigger.close()
             self._start_trigger()
             self.anchors.clear()
-            if self.drive is not None and self.drive.plan is not None:
-                self.trigger.configure(self.drive.plan.program)
+            self.drive = None  # it has forgotten its program
         return renewed
 
     def close(self) -> None:
@@ -254,7 +252,7 @@ class Apparatus:
             return True
         try:
             self.trigger.status()
-        except (TriggerFault, ChildLost):
+        except ToolkitError:
             return False
         return True
 

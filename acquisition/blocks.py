@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
+from functools import cached_property, lru_cache
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -108,8 +108,9 @@ def blocks(frame: Frame, form: FrameFormat) -> Blocks:
     if upright.ndim == 3:
         return _of_colour(upright, form, shape, size_px)
     four = planes(upright, FrameFormat(form.upright_cfa, form.bits))
-    linear = [_linear(each, form) for each in (four.red, *four.greens, four.blue)]
-    clipped = [_clipped(each, form, shape) for each in (four.red, *four.greens, four.blue)]
+    packed = [np.ascontiguousarray(each) for each in (four.red, *four.greens, four.blue)]
+    linear = [_linear(each, form) for each in packed]
+    clipped = [_clipped(each, form, shape) for each in packed]
     means = [block_means(each, shape) for each in linear]
     greens = (linear[1], linear[2])
     full_scale = form.white_dn - form.black_dn
@@ -131,20 +132,35 @@ def block_means(plane: Map, shape: tuple[int, int]) -> Map:
 
 def parts(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
     """Cut (rows, columns) of blocks into at most `CELLS` parts, row by row."""
-    cuts = [
-        np.linspace(0, length, min(length, most) + 1).round().astype(int).tolist()
-        for length, most in zip(shape, CELLS, strict=True)
-    ]
-    rows, columns = ([slice(*ends) for ends in itertools.pairwise(each)] for each in cuts)
+    rows, columns = (
+        [slice(*ends) for ends in itertools.pairwise(each)] for each in _cuts(shape[0], shape[1])
+    )
     return list(itertools.product(rows, columns))
+
+
+def part_sums(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Sums over the `parts` of a map (rows, columns), as a grid."""
+    rows, columns = _cuts(values.shape[0], values.shape[1])
+    bands = np.add.reduceat(values, rows[:-1], axis=0, dtype=np.float64)
+    return np.asarray(np.add.reduceat(bands, columns[:-1], axis=1))
+
+
+@lru_cache(maxsize=16)
+def _cuts(rows: int, columns: int) -> tuple[list[int], list[int]]:
+    first, second = (
+        np.linspace(0, length, min(length, most) + 1).round().astype(int).tolist()
+        for length, most in zip((rows, columns), CELLS, strict=True)
+    )
+    return first, second
 
 
 def _of_colour(
     upright: Frame, form: FrameFormat, shape: tuple[int, int], size_px: tuple[int, int]
 ) -> Blocks:
     """A frame that the camera has interpolated itself."""
-    linear = [_linear(upright[..., index], form) for index in range(3)]
-    clipped = [_clipped(upright[..., index], form, shape) for index in range(3)]
+    packed = [np.ascontiguousarray(upright[..., index]) for index in range(3)]
+    linear = [_linear(each, form) for each in packed]
+    clipped = [_clipped(each, form, shape) for each in packed]
     green = linear[1]
     return Blocks(
         {name: block_means(each, shape) for name, each in zip(CHANNELS, linear, strict=True)},
@@ -155,11 +171,13 @@ def _of_colour(
     )
 
 
-def _linear(plane: Frame, form: FrameFormat) -> Map:
-    return np.subtract(plane, np.float32(form.black_dn), dtype=np.float32)
+def _linear(plane: NDArray[Any], form: FrameFormat) -> Map:
+    linear = plane.astype(np.float32)
+    linear -= np.float32(form.black_dn)
+    return linear
 
 
-def _clipped(plane: Frame, form: FrameFormat, shape: tuple[int, int]) -> Map:
+def _clipped(plane: NDArray[Any], form: FrameFormat, shape: tuple[int, int]) -> Map:
     if int(plane.max()) < form.clip_dn:  # the rule
         return np.zeros(shape, dtype=np.float32)
     return block_means((plane >= form.clip_dn).astype(np.float32), shape)

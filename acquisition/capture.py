@@ -111,7 +111,8 @@ def main(
     --no-persons --out my-session
     """
     from acquisition.apparatus import Apparatus
-    from acquisition.capture_run import CaptureOptions, CaptureRun, choose_steps, scene_order
+    from acquisition.capture_order import calibration_steps, scene_order
+    from acquisition.capture_run import CaptureOptions, CaptureRun
     from acquisition.exposure import parse_rate
     from acquisition.interrupt import Interrupt
     from acquisition.prompt import Prompt
@@ -125,42 +126,45 @@ def main(
     if not free_running:
         apparatus.plan(exposures, rate_hz)  # what is impossible is said before anything is opened
     stated = _consent(consent, consent_how, no_persons)
+    is_scene = purpose in ("scene", "bookend") and step is None and guided is None
     with _session(
         out, rig, prompt, described, operator=operator, consent=stated, licence=licence,
         rig_changed=rig_changed, forget=forget or [],
-    ) as session, apparatus:  # fmt: skip
-        run = CaptureRun(
-            Shoot(
-                session,
-                apparatus,
-                rate_hz,
-                policy=policy,
-                keep_discarded=keep_discarded,
-                compression="bitshuffle-lz4" if compress else "none",
-            ),
-            exposures,
-            prompt,
-            Interrupt(),
-            CaptureOptions(retries, countdown, force, before_step, powered_minutes),
+    ) as session:  # fmt: skip
+        shoot = Shoot(
+            session,
+            apparatus,
+            rate_hz,
+            policy=policy,
+            keep_discarded=keep_discarded,
+            compression="bitshuffle-lz4" if compress else "none",
         )
         scene = scene_order(
             exposures, frames, bookend, motion=motion, notes=notes, light=light, purpose=purpose
         )
-        is_scene = purpose in ("scene", "bookend") and step is None and guided is None
-        try:
-            if is_scene:
-                run.check([scene.pulses] * clips)
-                run.scenes(clips, scene)
-            else:
-                kind = "" if purpose == "scene" else purpose
-                steps = choose_steps(run, guided=guided, purpose=kind, when=when, step=step)
-                run.check([each.frames for each in steps])
-                run.steps(steps)
-        finally:
-            if json:
-                command.print_json(run.as_fields())
-            else:
-                command.out().print(run.summary())
+        steps = []
+        if is_scene:
+            _require_consent(session)
+        else:
+            kind = "" if purpose == "scene" else purpose
+            steps = calibration_steps(
+                shoot, exposures, guided=guided, purpose=kind, when=when, step=step
+            )
+        options = CaptureOptions(retries, countdown, force, before_step, powered_minutes)
+        with apparatus:
+            run = CaptureRun(shoot, exposures, prompt, Interrupt(), options)
+            try:
+                if is_scene:
+                    run.check([scene.pulses] * clips)
+                    run.scenes(clips, scene)
+                else:
+                    run.check([each.frames for each in steps])
+                    run.steps(steps)
+            finally:
+                if json:
+                    command.print_json(run.as_fields())
+                else:
+                    command.out().print(run.summary())
     return errors.EXIT_DONE
 
 
@@ -176,6 +180,15 @@ def _consent(who: str | None, how: str, no_persons: bool) -> Consent | None:
     if not how.strip():
         raise errors.UserMistake("--consent: say how, such as --consent-how 'signed form'")
     return Consent(persons=True, who=who, how=how)
+
+
+def _require_consent(session: Session) -> None:
+    """Said before devices are started; the session itself refuses a scene without it."""
+    if session.record.consent is None:
+        raise errors.UserMistake(
+            f"{session.folder}: a scene is recorded only with a statement on persons: say who"
+            " consented and how (--consent, --consent-how), or --no-persons"
+        )
 
 
 def _session(

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.table import Table
-
-from acquisition import guide, preflight
+from acquisition import capture_report
+from acquisition.before_step import run_before_step
 from acquisition.bookend import bookend_remarks
 from acquisition.clip import Clip
-from acquisition.clip_format import frame_format
-from acquisition.estimate import estimated_bytes
 from acquisition.interrupt import Interrupt
-from acquisition.journal_entry import TakePlan
 from acquisition.limits import Limits
 from acquisition.live import LiveScreen, LiveState
 from acquisition.live_watch import LiveWatch
 from acquisition.monitor import Monitor
-from acquisition.preflight import Burst, Check, Preflight, Situation
-from acquisition.rig import ROLES
+from acquisition.preflight import Preflight
+from acquisition.rehearsal import rehearse
 from acquisition.shoot import Outcome, Shoot, TakeOrder, free_bytes
 from acquisition.step_check import check_clip
-from bsd import command
-from bsd.errors import EnvironmentFault, FoundBad, ToolkitError, UserMistake
+from bsd.errors import FoundBad
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from acquisition.guide_step import Step
+    from acquisition.health.finding import Finding as Check
     from acquisition.measurement import PairMeasurement
     from acquisition.prompt import Prompt
     from acquisition.step_check import StepCheck
-    from acquisition.take import TakeStatus
+    from acquisition.take_status import TakeStatus
     from bsd.setting import Setting
 
-BURST_FRAMES: Final = 12
-HOOK_S: Final = 600.0
-
-_COLOURS: Final = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _AFTER: Final = {"k": "go on", "r": "take it again", "n": "note", "q": "end here"}
 
 
@@ -102,10 +93,9 @@ class CaptureRun:
         self._screen = LiveScreen()
         self._monitor: Monitor | None = None
         self._watch = LiveWatch(self.limits)
-        self._state: LiveState | None = None
         self._title = ""
+        self._is_scene = True
         self._seen: deque[PairMeasurement] = deque(maxlen=1)
-        self._reported: set[str] = set()
         self.shoot.watch = self._show
         self.shoot.stop_asked = self.interrupt.reason
 
@@ -125,11 +115,13 @@ class CaptureRun:
             Something would spoil the session, and nobody said to go on all the same.
         """
         with self.interrupt.held():
-            found = self._preflight(frames)
+            minutes = self.options.powered_minutes
+            found = rehearse(self.shoot, self.setting, frames, self.limits, minutes)
         self.interrupt.raise_if_asked()
         self.found = found
-        self._print_checks(found.checks)
-        self._watch = LiveWatch(self.limits, found.offset, self._size_px())
+        capture_report.print_checks(found.checks)
+        blurry = self.shoot.apparatus.configured["blurry"]
+        self._watch = LiveWatch(self.limits, found.offset, (blurry.width, blurry.height))
         faults = [each for each in found.checks if each.status == "fault"]
         if faults and not self.options.force:
             raise FoundBad(
@@ -138,72 +130,6 @@ class CaptureRun:
                 + "; --force records all the same"
             )
         return found
-
-    def _preflight(self, frames: Sequence[int]) -> Preflight:
-        shoot, apparatus = self.shoot, self.shoot.apparatus
-        shoot.prepare(self.setting)
-        burst, temperatures = None, self._temperatures()
-        with shoot.rehearsal(self.setting, BURST_FRAMES) as (recording, clip):
-            forms = {role: frame_format(clip.head, role) for role in ROLES}
-            if clip.head.sync == "trigger":
-                pairs = [(blurry, sharp) for _, blurry, sharp in clip.pairs()]
-                views = {
-                    "blurry": [pair[0] for pair in pairs],
-                    "sharp": [pair[1] for pair in pairs],
-                }
-            else:
-                views = {role: list(clip.frames(role))[:BURST_FRAMES] for role in ROLES}
-            if all(views.values()):
-                burst = Burst({role: views[role] for role in ROLES}, forms)
-            rehearsed = self._rehearsed(recording)
-        for role, seen in self._temperatures().items():
-            temperatures[role] = [*temperatures[role], *seen]
-        drive = apparatus.drive
-        situation = Situation(
-            rig=apparatus.rig,
-            rate_hz=float(shoot.rate_hz),
-            plan=None if drive is None else drive.plan,
-            identities={role: apparatus.cameras[role].identity for role in ROLES},
-            configured=apparatus.configured,
-            folder=shoot.session.folder,
-            session_bytes=estimated_bytes(
-                frames, {role: apparatus.configured[role].frame_bytes for role in ROLES}
-            ),
-            burst=burst,
-            powered_minutes=self.options.powered_minutes,
-            temperatures=temperatures,
-        )
-        found = preflight.run(situation, self.limits)
-        return replace(found, checks=[*found.checks, rehearsed])
-
-    def _rehearsed(self, recording: Any) -> Check:
-        ledger = recording.ledger
-        lines = [*recording.trouble, *(finding.text for finding in ledger.findings)]
-        if ledger.good:
-            return Check("rehearsal", "ok", f"{ledger.paired} pairs, every frame accounted for")
-        if self.shoot.apparatus.free_running:
-            return Check("rehearsal", "warning", "; ".join(lines[:2]))
-        remedy = "look at the camera, its cable and the trigger line, then start again"
-        return Check("rehearsal", "fault", "; ".join(lines[:2]) or "not all is paired", remedy)
-
-    def _temperatures(self) -> dict[Any, list[tuple[int, float | None]]]:
-        cameras = self.shoot.apparatus.cameras
-        return {
-            role: [(time.monotonic_ns(), cameras[role].status().temperature_c)] for role in ROLES
-        }
-
-    def _size_px(self) -> tuple[int, int]:
-        blurry = self.shoot.apparatus.configured["blurry"]
-        return blurry.width, blurry.height
-
-    def _print_checks(self, checks: Sequence[Check]) -> None:
-        console = command.err()
-        width = max(len(each.name) for each in checks)
-        for each in checks:
-            console.print(f"{each.status:7}", style=_COLOURS[each.status], end="  ")
-            console.print(f"{each.name:{width}}  {each.what}", markup=False)
-            if each.remedy:
-                console.print(f"{'':{width + 9}}  → {each.remedy}", markup=False)
 
     # Scenes
 
@@ -224,12 +150,14 @@ class CaptureRun:
             outcome = self._try(order)
             if outcome.clip is not None:
                 self._look_at_bookends(outcome)
-            done += 1
-            if self._after(outcome) == "r":
-                if outcome.clip is not None:
-                    self.shoot.session.forget(outcome.clip.clip, "taken again")
-                    self.outcomes.remove(outcome)
-                done -= 1
+            answer = self._after(outcome)
+            if answer == "q":
+                return
+            if answer == "r" and outcome.clip is not None:
+                self.shoot.session.forget(outcome.clip.clip, "taken again")
+                self.outcomes.remove(outcome)
+            else:
+                done += 1
 
     def steps(self, steps: Sequence[Step]) -> None:
         """Record calibration clips, each checked at once.
@@ -267,7 +195,7 @@ class CaptureRun:
                 "not fit:", {"r": "take it again", "k": "keep it", "q": "end"}, "r"
             )
             if answer == "q":
-                raise KeyboardInterrupt
+                raise FoundBad(f"{step.name}: {'; '.join(check.remarks)}; ended by the operator")
             if answer == "k":
                 return True
 
@@ -275,7 +203,7 @@ class CaptureRun:
         with Clip(outcome.take.final) as clip:
             check = check_clip(clip, step.purpose)
         self.shoot.session.checked(step, outcome.take, check)
-        self.prompt.say(f"  {step.name}: {check.status}", _COLOURS[check.status])
+        self.prompt.say(f"  {step.name}: {check.status}", capture_report.COLOURS[check.status])
         for remark in check.remarks:
             self.prompt.say(f"  {remark}")
         return check
@@ -284,20 +212,23 @@ class CaptureRun:
 
     def _try(self, order: TakeOrder) -> Outcome:
         for attempt in range(self.options.retries + 1):
-            self._run_hook(order)
+            if self.options.before_step is not None:
+                run_before_step(self.options.before_step, order, self._next_name())
             if not self.prompt.countdown(self.options.countdown_s, lambda: self.interrupt.asked):
                 raise KeyboardInterrupt
             outcome = self._take(order)
-            self._report(outcome)
+            self.outcomes.append(outcome)
+            if outcome.kept or not self.interrupt.asked:
+                capture_report.tell_outcome(self.prompt, outcome, self._warnings)
+            self.interrupt.raise_if_asked()
             if outcome.kept:
-                self.outcomes.append(outcome)
                 return outcome
             if outcome.stop_session:
                 raise FoundBad(f"{outcome.take.clip}: {outcome.why}; the policy ends the session")
             if attempt < self.options.retries:
                 again = self.prompt.choice("again?", {"y": "yes", "q": "end here"}, "y")
                 if again == "q":
-                    raise KeyboardInterrupt
+                    raise FoundBad(f"{outcome.take.clip}: {outcome.why}; ended by the operator")
         raise FoundBad(
             f"{self._next_name()}: discarded {self.options.retries + 1} times, the last time"
             f" because: {outcome.why}; mend it and run the same command again"
@@ -308,18 +239,22 @@ class CaptureRun:
         attempt = shoot.session.record.next_attempt(self._next_name())
         what = plan.step or plan.purpose
         self._title = f"{self._next_name()}.{attempt} {what} {order.setting.name}"
-        self._reported.clear()
+        self._is_scene = order.step is None
+        self._seen.clear()
         with self.interrupt.held(), self._screen:
             shoot.prepare(order.setting)
             self._monitor = Monitor(
                 shoot.apparatus.rings, shoot.apparatus.rig, shoot.apparatus.configured
             )
-            outcome = shoot.take(order)
-        self.interrupt.raise_if_asked()
-        return outcome
+            return shoot.take(order)
 
     def _next_name(self) -> str:
         return f"clip-{self.shoot.session.record.next_number:03d}"
+
+    @property
+    def _warnings(self) -> list[Check]:
+        """Of the light; a calibration clip may be dark or bright, and has its own check."""
+        return self._watch.warnings if self._is_scene else []
 
     def _show(self, status: TakeStatus) -> None:
         """Several times a second while a take runs."""
@@ -327,33 +262,19 @@ class CaptureRun:
             seen = self._monitor.look()
             if seen is not None:
                 self._seen.append(seen)
-                self._watch.feed(seen)
-        warnings = [f"{each.name}: {each.what}" for each in self._watch.warnings]
-        self._state = LiveState(
-            self._title,
-            status,
-            self._seen[-1] if self._seen else None,
-            self.shoot.apparatus.rig.host_clock == "real",
-            free_bytes(self.shoot.session.folder),
-            warnings,
+                if self._is_scene:
+                    self._watch.feed(seen)
+        warnings = [f"{each.name}: {each.what}" for each in self._warnings]
+        self._screen.show(
+            LiveState(
+                self._title,
+                status,
+                self._seen[-1] if self._seen else None,
+                self.shoot.apparatus.rig.host_clock == "real",
+                free_bytes(self.shoot.session.folder),
+                warnings,
+            )
         )
-        self._screen.show(self._state)
-
-    def _report(self, outcome: Outcome) -> None:
-        say = self.prompt.say
-        name = f"{outcome.take.clip}.{outcome.take.attempt}"
-        if not outcome.kept:
-            say(f"{name}: discarded: {outcome.why}", "bold red")
-        else:
-            seconds = outcome.recording.elapsed_s if outcome.recording else 0.0
-            say(f"{name}: {outcome.verdict}, {outcome.pairs} pairs, {seconds:.1f} s", "green")
-        for finding in outcome.findings[:5]:
-            if finding != outcome.why:
-                say(f"  {finding}")
-        if len(outcome.findings) > 5:
-            say(f"  and {len(outcome.findings) - 5} more; see python -m acquisition.inspect")
-        for warning in self._watch.warnings:
-            say(f"  warning: {warning.name}: {warning.what}", "yellow")
 
     def _look_at_bookends(self, outcome: Outcome) -> None:
         with Clip(outcome.take.final) as clip:
@@ -370,108 +291,15 @@ class CaptureRun:
                 if text := self.prompt.text("note:"):
                     self.shoot.session.note(text, outcome.take.clip)
                 continue
-            if answer == "q":
-                raise KeyboardInterrupt
             return answer
-
-    def _run_hook(self, order: TakeOrder) -> None:
-        """The laboratory's own program puts things in place."""
-        if self.options.before_step is None:
-            return
-        plan = order.plan
-        told = {
-            "BSD_PURPOSE": plan.purpose,
-            "BSD_STEP": plan.step or "",
-            "BSD_WHEN": plan.when or "",
-            "BSD_DISTANCE_MM": "" if plan.distance_mm is None else f"{plan.distance_mm:g}",
-            "BSD_SETTING": order.setting.name,
-            "BSD_CLIP": self._next_name(),
-        }
-        program = str(self.options.before_step.resolve())
-        try:
-            subprocess.run(  # noqa: S603  the operator's own program, no shell
-                [program, plan.step or plan.purpose],
-                env=os.environ | told,
-                check=True,
-                timeout=HOOK_S,
-                stdin=subprocess.DEVNULL,
-            )
-        except OSError as error:
-            raise UserMistake(
-                f"--before-step {program}: cannot be run: {error.strerror}"
-            ) from error
-        except subprocess.SubprocessError as error:
-            raise EnvironmentFault(f"--before-step {program}: {error}") from error
 
     # After
 
     def summary(self) -> Table:
         """Clips of this run."""
-        table = Table(box=None, padding=(0, 2))
-        for column in ("clip", "purpose", "verdict", "pairs"):
-            table.add_column(column)
-        for outcome in self.outcomes:
-            clip = outcome.clip
-            if clip is not None:
-                table.add_row(
-                    clip.clip, clip.plan.step or clip.plan.purpose, outcome.verdict,
-                    str(outcome.pairs),
-                )  # fmt: skip
-        return table
+        return capture_report.summary(self.outcomes)
 
     def as_fields(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {
-            "session": str(self.shoot.session.folder),
-            "preflight": None if self.found is None else self.found.as_fields(),
-            "clips": [
-                {
-                    "clip": outcome.take.clip,
-                    "attempt": outcome.take.attempt,
-                    "verdict": outcome.verdict,
-                    "pairs": outcome.pairs,
-                    "findings": list(outcome.findings),
-                }
-                for outcome in self.outcomes
-            ],
-        }
-
-
-def choose_steps(
-    run: CaptureRun, *, guided: str | None, purpose: str, when: str, step: str | None
-) -> list[Step]:
-    """The calibration steps that a command line asks for.
-
-    Raises
-    ------
-    UserMistake
-        There is none of that name or purpose.
-    """
-    shoot = run.shoot
-    rig = None if shoot.apparatus.free_running else shoot.apparatus.rig
-    start = guide.start_steps(run.setting, shoot.rate_hz, rig)
-    end = guide.end_steps(run.setting)
-    if guided is not None:
-        return guide.due(start if guided == "start" else end, shoot.session.record)
-    every = start if when == "start" else end
-    found = [each for each in every if step in (None, each.name) and purpose in ("", each.purpose)]
-    if not found:
-        names = ", ".join(each.name for each in every)
-        raise UserMistake(
-            f"--step {step or purpose}: no such step at the {when}; there are {names}"
-        )
-    return found
-
-
-def scene_order(
-    setting: Setting, frames: int, bookend: int, *, motion: str, notes: str, light: str,
-    purpose: str = "scene",
-) -> TakeOrder:  # fmt: skip
-    """An order for a clip of a scene."""
-    plan = TakePlan(
-        purpose=purpose, frames=frames, setting=setting.name, motion=motion, notes=notes
-    )
-    return TakeOrder(plan, setting, bookend if purpose == "scene" else 0, light=light)
-
-
-__all__ = ["CaptureOptions", "CaptureRun", "ToolkitError", "choose_steps", "scene_order"]
+        folder = self.shoot.session.folder
+        return capture_report.as_fields(folder, self.found, self.outcomes)

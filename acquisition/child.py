@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from acquisition.priority import go_first
 from bsd.errors import EnvironmentFault, ToolkitError, explain_os_error
 
 STUCK_S = 30.0
@@ -208,8 +209,11 @@ def _body(
     pipe: Connection,
     stuck_s: float,
     level: int,
+    niceness: int,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everybody; the parent decides
+    if niceness:
+        go_first(niceness)
     desk = Desk(pipe, stuck_s)
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -244,6 +248,8 @@ class Child:
         Must be picklable while spawning; shared arrays are.
     stuck_s
         The child is ended where its loop does not turn for so long.
+    niceness
+        As of `acquisition.priority.go_first`; 0 asks for nothing.
     """
 
     def __init__(
@@ -253,11 +259,13 @@ class Child:
         arguments: tuple[Any, ...] = (),
         *,
         stuck_s: float = STUCK_S,
+        niceness: int = 0,
     ) -> None:
         self.name = name
         self._serve = serve
         self._arguments = arguments
         self._stuck_s = stuck_s
+        self._niceness = niceness
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._read: deque[object] = deque()
@@ -412,6 +420,7 @@ class Child:
                 theirs,
                 self._stuck_s,
                 logging.getLogger().getEffectiveLevel(),
+                self._niceness,
             ),
             name=self.name,
             daemon=True,  # ends with its parent even where nobody closes it

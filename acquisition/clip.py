@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from acquisition import clip_file
 from acquisition.arrival import ARRIVAL
 from acquisition.clip_document import ClipCamera, ClipHead, ClipTail, ClipVerdict, Purpose
-from acquisition.ledger_row import LEDGER, PREFIX, PULSE, Verdict
+from acquisition.ledger_row import LEDGER, NO_INDEX, PREFIX, PULSE, Verdict
 from acquisition.rig import ROLES, Role
 from bsd.document import PART_SUFFIX, first_fault, parse_json
 from bsd.errors import EnvironmentFault, FoundBad, UserMistake
@@ -149,13 +149,13 @@ class Clip:
     def ledger(self) -> NDArray[np.void]:
         """Rows of `acquisition.ledger_row.LEDGER`."""
         rows = self._rows(clip_file.LEDGER)
+        least = np.where(rows["verdict"] == Verdict.PAIRED, 0, NO_INDEX)
         for role, prefix in PREFIX.items():
-            beyond = rows[f"{prefix}_index"] >= len(self.frames(role))
-            if beyond.any():
-                raise ClipDamaged(
-                    f"{self.path}: row {int(beyond.argmax())} of the ledger names a frame of the"
-                    f" {role} camera that is not there; take the clip from a backup"
-                )
+            index = rows[f"{prefix}_index"]
+            absent = (index >= len(self.frames(role))) | (index < least)
+            if absent.any():
+                what = f"row {int(absent.argmax())} of the ledger names a frame of the {role}"
+                raise _damaged(self.path, f"{what} camera that is not there")
         return rows
 
     @property

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from acquisition.ledger_row import PREFIX
 from acquisition.rig import Role
+from acquisition.unclosed_file import UnclosedFile
 from bsd.document import PART_SUFFIX
 from bsd.errors import EnvironmentFault, UserMistake, explain_os_error
 
@@ -110,9 +111,16 @@ def grow(part: Path) -> Any:
     return h5py.File(opened)
 
 
-def look(path: Path, *, growing: bool = False) -> Any:
-    """Open for reading; `growing`: also what a recorder has not closed, or was killed over."""
-    return h5py.File(path, "r", swmr=growing, locking="best-effort")
+def look(path: Path) -> Any:
+    """Open for reading; raises any of `READ_FAULTS`."""
+    return h5py.File(path, "r", locking="best-effort")
+
+
+@contextmanager
+def look_unclosed(path: Path) -> Iterator[Any]:
+    """The same, of a file that its recorder may not have closed."""
+    with UnclosedFile(path) as file, h5py.File(file, "r") as found:
+        yield found
 
 
 def final_path(part: Path) -> Path:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from acquisition.clip import Clip
+from acquisition.clip_evidence import NAMES, clocks, ledger_tables, over_time
 from acquisition.clip_picture import Studio, chosen_pairs
 from acquisition.inspection import (
     CameraInspection,
     ClipInspection,
     Rate,
-    clock_residuals,
     inspect_clip,
-    pulse_times_ns,
-    verdict_name,
 )
-from acquisition.ledger_row import NO_PULSE, PREFIX, Verdict
 from acquisition.measurement import PairMeasurement
-from acquisition.rig import ROLES, Role
-from acquisition.timeline import COLOURS, Band, Lane, bands, timeline
+from acquisition.rig import ROLES
 from bsd.page import (
     Block,
-    Cell,
     Column,
     Comparison,
     Details,
@@ -40,13 +32,9 @@ from bsd.page import (
     Table,
     grouped,
 )
-from bsd.phrase import counted
 from bsd.provenance import toolkit_version
 
-NAMES: dict[Role, str] = {"blurry": "C1, blurry", "sharp": "C2, sharp"}
 FOOTER = f"bsd-toolkit {toolkit_version()}. This file asks for nothing outside itself."
-
-_MOST_LOSSES = 500
 
 
 def clip_page(clip: Clip) -> Page:
@@ -61,9 +49,9 @@ def clip_page(clip: Clip) -> Page:
     )
     page.add(_key_figures(seen), *_cautions(seen))
     page.add(Heading("Pictures"), *_pictures(clip))
-    page.add(Heading("Timeline"), *_timeline(clip, seen))
-    page.add(Heading("Ledger"), *_ledger(seen))
-    page.add(Heading("Rates and clocks"), *_clocks(clip, seen))
+    page.add(Heading("Timeline"), *over_time(clip, seen))
+    page.add(Heading("Ledger"), *ledger_tables(seen))
+    page.add(Heading("Rates and clocks"), *clocks(clip, seen))
     page.add(Heading("Cameras"), *_cameras(seen))
     page.add(Heading("Recording"), _facts(clip, seen))
     return page
@@ -100,7 +88,7 @@ def _key_figures(seen: ClipInspection) -> KeyFigures:
     ]
     if seen.pulses is not None:
         jitter = f"worst pulse {seen.pulses.worst_us:.3g} µs off an even train"
-        figures.append(KeyFigure("Pulse rate", f"{seen.pulses.rate_hz:.4f} fps", jitter))
+        figures.append(KeyFigure("Pulse rate", f"{seen.pulses.rate_hz:.6g} fps", jitter))
     figures.append(KeyFigure("Size", size_text(seen.size_bytes)))
     return KeyFigures(figures)
 
@@ -181,127 +169,6 @@ def _light(measured: dict[str, PairMeasurement]) -> Table:
         Column("C1/C2, linear", ".3f"),
     )
     return Table(columns, rows, "Light and focus of these pairs, from the raw frames.")
-
-
-def _timeline(clip: Clip, seen: ClipInspection) -> Iterator[Block]:
-    ledger = clip.ledger
-    known = ledger["pulse"] != NO_PULSE
-    if not known.any():
-        yield Paragraph("The ledger has no pulse: there is nothing to show over time.")
-        return
-    time_s = ledger["pulse_ns"] / 1e9
-    told_s = pulse_times_ns(clip) / 1e9
-    span_s = (0.0, float(time_s[known].max()))
-    lanes = [Lane(f"pulses · {len(told_s)}", told_s, colour=COLOURS[0])]
-    for role, colour in zip(ROLES, COLOURS[1:], strict=True):
-        codes = ledger[f"{PREFIX[role]}_verdict"]
-        good = known & (codes == Verdict.PAIRED)
-        losses = {
-            verdict_name(code): _near(time_s, known, codes == code)
-            for code in np.unique(codes).tolist()
-            if code != Verdict.PAIRED
-        }
-        lanes.append(Lane(f"{NAMES[role]} · {int(good.sum())}", time_s[good], losses, colour))
-    lost = counted(len(seen.losses), "row")
-    yield Figure(
-        timeline(lanes, span_s),
-        "Pulses as the controller told them; frames of each camera that are paired, and below them"
-        " what is not, by its kind.",
-        f"Timeline of {len(told_s)} pulses; {lost} of the ledger pair nothing.",
-    )
-
-
-def _near(
-    time_s: NDArray[np.float64], known: NDArray[np.bool_], these: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Times of some rows; one without a pulse stands at the row before that has one."""
-    last = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
-    places = last[these]
-    return np.asarray(np.where(places >= 0, time_s[places], 0.0))
-
-
-def _ledger(seen: ClipInspection) -> Iterator[Block]:
-    if not seen.rows:
-        yield Paragraph("The ledger is empty: nothing was joined.")
-        return
-    kinds = sorted({kind for camera in seen.cameras.values() for kind in camera.verdicts})
-    rows: list[tuple[Cell, ...]] = [
-        (kind, *(seen.cameras[role].verdicts.get(kind, 0) for role in ROLES)) for kind in kinds
-    ]
-    columns = (Column("verdict"), *(Column(NAMES[role], "d") for role in ROLES))
-    yield Table(columns, rows, "Rows of the ledger by what came of each camera's frame.")
-    if seen.sync == "none":
-        return
-    if not seen.losses:
-        yield Paragraph(f"All {grouped(seen.rows)} rows are pairs.")
-        return
-    shown = seen.losses[:_MOST_LOSSES]
-    rest = len(seen.losses) - len(shown)
-    yield Table(
-        (
-            Column("pulse", "d"),
-            Column("time, s", ".4f"),
-            Column("part"),
-            Column("row"),
-            Column("C1"),
-            Column("C1 frame id", "d"),
-            Column("C2"),
-            Column("C2 frame id", "d"),
-        ),
-        [
-            (
-                loss.pulse,
-                loss.time_s,
-                loss.part,
-                loss.verdict,
-                loss.blurry,
-                loss.blurry_frame_id,
-                loss.sharp,
-                loss.sharp_frame_id,
-            )
-            for loss in shown
-        ],
-        "Every row that is not paired"
-        + (f", the first {len(shown)}; {rest} more are in the file." if rest else ".")
-        + f" The other {grouped(seen.pairs)} are pairs.",
-    )
-
-
-def _clocks(clip: Clip, seen: ClipInspection) -> Iterator[Block]:
-    named = [("pulses, by the controller", seen.pulses)]
-    named += [(f"{NAMES[role]}, by its own clock", seen.cameras[role].clock) for role in ROLES]
-    columns = (
-        Column("train of times"),
-        Column("points", "d"),
-        Column("rate, fps", ".5f"),
-        Column("jitter, µs rms", ".3f"),
-        Column("worst, µs", ".2f"),
-        Column("clock over trigger's, ppm", "+.2f"),
-    )
-    rows = [
-        (name, None, None, None, None, None)
-        if rate is None
-        else (name, rate.points, rate.rate_hz, rate.jitter_us, rate.worst_us, rate.ppm)
-        for name, rate in named
-    ]
-    yield Table(
-        columns,
-        rows,
-        "Distance from an even train (pulses) and from a straight line over the trigger's clock"
-        " (cameras, paired frames). A dash: no time is told.",
-    )
-    curves = []
-    for role, colour in zip(ROLES, COLOURS[1:], strict=True):
-        if (found := clock_residuals(clip, role)) is not None:
-            curves.append(Band(NAMES[role], *found, colour))
-    if curves:
-        span_s = (0.0, max(float(curve.time_s.max()) for curve in curves))
-        yield Figure(
-            bands(curves, span_s, "µs"),
-            "Device time of paired frames less a straight line through them: least, largest and"
-            " mean by time.",
-            "Residuals of both device clocks over time.",
-        )
 
 
 def _cameras(seen: ClipInspection) -> Iterator[Block]:

@@ -31,6 +31,9 @@ from bsd.errors import EnvironmentFault
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _BLINK_MS: Final = 600  # slower than three flashes a second
 
+_AS_IT_IS: Final = frozenset({"dark", "flat", "series"})
+"""Purposes whose level is what there is to see."""
+
 _LEAST_GAIN: Final = 0.4
 _MOST_GAIN: Final = 16.0
 _BRIGHT: Final = 0.85
@@ -82,11 +85,11 @@ class Studio:
 
     @classmethod
     def of(cls, clip: Clip) -> Studio:
-        """White balance and brightness from the middle of the clip, by grey world."""
+        """Of a clip: grey world and brightness from its middle, but for photometric clips."""
         forms = frame_format(clip.head, "blurry"), frame_format(clip.head, "sharp")
         frames = clip.frames("sharp")
         gains = (1.0, 1.0, 1.0)
-        if len(frames):
+        if len(frames) and clip.head.purpose not in _AS_IT_IS:
             gains = _gains(frames[len(frames) // 2], forms[1])
         return cls(forms, gains)
 

@@ -16,7 +16,7 @@ from acquisition.ledger_row import LEDGER
 from acquisition.rig import ROLES, Role
 from acquisition.sink import FrameShape
 from bsd.document import PART_SUFFIX, parse_json
-from bsd.errors import FoundBad, UserMistake
+from bsd.errors import FoundBad, UserMistake, explain_os_error
 
 _PULSES_AT_ONCE: Final = 4096
 
@@ -75,12 +75,14 @@ def recover(part: Path, target: Path | None = None, *, keep_part: bool = False) 
     base = part.with_suffix("")
     target = target or base.with_name(f"{base.stem}-recovered{base.suffix}")
     try:
-        with clip_file.look(part, growing=True) as file:
+        with clip_file.look_unclosed(part) as file:
             copied = _copy(part, file, target)
+    except PermissionError as error:
+        raise explain_os_error(error) from error
     except clip_file.READ_FAULTS as error:  # what is written raises ToolkitError only
         raise FoundBad(
             f"{part}: was killed before its first frame, or cut; nothing can be read from it:"
-            " remove it and record the clip again"
+            " move it away and record the clip again"
         ) from error
     if not keep_part:
         part.unlink()

@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.blocks import CELLS, Blocks, Map, block_means, parts
+from acquisition.blocks import Blocks, Map, block_means, part_sums
 
 LEAST_LEVEL_SHARE: Final = 0.002
 """Of full scale: below, a quotient of noise would be a score."""
@@ -56,35 +56,40 @@ def focus(seen: Blocks) -> Focus:
     """Score a frame, and its parts."""
     detail, light, spread = _products(seen)
     usable = ~seen.any_clipped
-    scores = [
-        _score(detail[cell], light[cell], usable[cell], seen.full_scale)
-        for cell in parts(seen.shape)
-    ]
-    columns = min(seen.shape[1], CELLS[1])
-    grid = [scores[begin : begin + columns] for begin in range(0, len(scores), columns)]
-    score = _score(detail, light, usable, seen.full_scale)
+    least = (LEAST_LEVEL_SHARE * seen.full_scale) ** 2
+    detailed, lit = part_sums(detail * usable), part_sums(light * usable)
+    grid = _scores(detailed, lit, part_sums(usable) * least)
+    sums = [float((each * usable).sum()) for each in (detail, light, spread)]
+    count = int(usable.sum())
+    whole = (np.array([[each]]) for each in (sums[0], sums[1], count * least))
+    score = _scores(*whole)[0][0]
     if score is None:
         return Focus(None, 0.0, grid)
-    samples = usable.sum() * seen.green.size / usable.size
-    error = 2.0 * float(spread[usable].mean()) ** 0.5 / math.sqrt(samples)
-    return Focus(score, 100.0 * math.sqrt(error / float(light[usable].mean())), grid)
+    samples = count * seen.green.size / usable.size
+    error = 2.0 * math.sqrt(sums[2] / count / samples)
+    return Focus(score, 100.0 * math.sqrt(error / (sums[1] / count)), grid)
 
 
 def _products(seen: Blocks) -> tuple[Map, Map, Map]:
     """By blocks: the detail that both planes share, their light, the detail's variance."""
     first, second = seen.greens
     detail = np.zeros_like(first)
-    detail[:, :-1] = np.diff(first, axis=1) * np.diff(second, axis=1)
-    detail[:-1] += np.diff(first, axis=0) * np.diff(second, axis=0)
+    across, along = ((each[:, 1:] - each[:, :-1], each[1:] - each[:-1]) for each in (first, second))
+    detail[:, :-1] = across[0] * along[0]
+    detail[:-1] += across[1] * along[1]
     maps = (detail, cv2.multiply(first, second), cv2.multiply(detail, detail))
     means = [block_means(np.asarray(each), seen.shape) for each in maps]
     return means[0], means[1], means[2]
 
 
-def _score(detail: Map, light: Map, usable: NDArray[np.bool_], full_scale: float) -> float | None:
-    if not usable.any():
-        return None
-    level = float(light[usable].mean())
-    if level <= (LEAST_LEVEL_SHARE * full_scale) ** 2:
-        return None
-    return 100.0 * math.sqrt(max(0.0, float(detail[usable].mean())) / level)
+def _scores(
+    detail: NDArray[np.float64], light: NDArray[np.float64], least: NDArray[np.float64]
+) -> list[list[float | None]]:
+    """Of sums over parts of the view; None where the light is not above the least."""
+    told = (light > least) & (light > 0)
+    share = np.maximum(detail, 0.0) / np.where(told, light, 1.0)
+    scores = 100.0 * np.sqrt(share)
+    return [
+        [float(score) if good else None for score, good in zip(*row, strict=True)]
+        for row in zip(scores, told, strict=True)
+    ]

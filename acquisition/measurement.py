@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.blocks import CELLS, Blocks, Map, blocks, parts
+from acquisition.blocks import Blocks, Map, blocks, part_sums
 from acquisition.focus import focus
 from acquisition.view import Frame, FrameFormat
 from bsd.errors import UserMistake
@@ -194,13 +195,13 @@ def compare(blurry: Blocks, sharp: Blocks) -> PairMeasurement:
         lit = _lit(blurry, sharp, name)
         if (found := _ratio(blurry.means[name], sharp.means[name], lit)) is not None:
             ratios[name] = found
-    quotient = _quotient(blurry, sharp)
+    lit = _lit(blurry, sharp, "G" if "G" in sharp.means else "Y")
     return PairMeasurement(
         first,
         second,
         ratios,
-        _by_parts(quotient),
-        _dirt(quotient) if first.flat and second.flat else None,
+        _by_parts(blurry, sharp, lit),
+        _dirt(blurry, sharp, lit) if first.flat and second.flat else None,
     )
 
 
@@ -236,7 +237,14 @@ def _measure(seen: Blocks) -> ViewMeasurement:
 def _is_flat(seen: Blocks) -> bool:
     means = seen.luminance.astype(np.float64)
     usable = ~seen.any_clipped
-    if usable.sum() < _LEAST_BLOCKS or means[usable].mean() < LEAST_LEVEL_SHARE * seen.full_scale:
+    if (
+        usable.sum() < _LEAST_BLOCKS
+        or usable.shape[1] < 2
+        or means[usable].mean() < LEAST_LEVEL_SHARE * seen.full_scale
+    ):
+        return False
+    steps = np.abs(np.diff(means, axis=1))[usable[:, 1:] & usable[:, :-1]]
+    if np.median(steps) > 3.0 * FLAT_SPREAD * means[usable].mean():  # the rule, and quick
         return False
     rest = np.abs(means[usable] / _surface(means, usable)[usable] - 1.0)
     middle, most = np.quantile(rest, (0.5, 0.95))
@@ -257,9 +265,7 @@ def _ratio(blurry: Map, sharp: Map, lit: NDArray[np.bool_]) -> Ratio | None:
     """
     if lit.sum() < _LEAST_BLOCKS:
         return None
-    sums = np.array(
-        [[np.sum(part[cell]) for cell in parts(lit.shape)] for part in (blurry * lit, sharp * lit)]
-    )
+    sums = np.stack([part_sums(each * lit).ravel() for each in (blurry, sharp)])
     total = sums.sum(axis=1)
     if min(total) <= 0:
         return None
@@ -272,27 +278,24 @@ def _ratio(blurry: Map, sharp: Map, lit: NDArray[np.bool_]) -> Ratio | None:
     return Ratio(value, math.sqrt(variance))
 
 
-def _quotient(blurry: Blocks, sharp: Blocks) -> NDArray[np.float64]:
-    """C1/C2 by blocks, NaN where it tells nothing."""
-    lit = _lit(blurry, sharp, "G" if "G" in sharp.means else "Y")
-    first, second = (each.luminance.astype(np.float64) for each in (blurry, sharp))
-    lit &= second > 0
-    return np.where(lit, first / np.where(lit, second, 1.0), np.nan)
+def _by_parts(blurry: Blocks, sharp: Blocks, lit: NDArray[np.bool_]) -> list[list[float | None]]:
+    """Ratio of sums over the parts of the view."""
+    first, second, count = (
+        part_sums(each) for each in (blurry.luminance * lit, sharp.luminance * lit, lit)
+    )
+    told = (count > 0) & (second > 0)
+    grid = first / np.where(told, second, 1.0)
+    return [
+        [float(value) if good else None for value, good in zip(*row, strict=True)]
+        for row in zip(grid, told, strict=True)
+    ]
 
 
-def _by_parts(quotient: NDArray[np.float64]) -> list[list[float | None]]:
-    """Medians over the parts of the view."""
-    medians = []
-    for cell in parts(quotient.shape):
-        found = quotient[cell][np.isfinite(quotient[cell])]
-        medians.append(float(np.median(found)) if found.size else None)
-    columns = min(quotient.shape[1], CELLS[1])
-    return [medians[begin : begin + columns] for begin in range(0, len(medians), columns)]
-
-
-def _dirt(quotient: NDArray[np.float64]) -> tuple[float, float]:
+def _dirt(blurry: Blocks, sharp: Blocks, lit: NDArray[np.bool_]) -> tuple[float, float]:
     """(deepest, share) of the blocks that stand out of a smooth surface by five sigma."""
-    usable = np.isfinite(quotient)
+    first, second = (each.luminance.astype(np.float64) for each in (blurry, sharp))
+    usable = lit & (second > 0)
+    quotient = np.where(usable, first / np.where(usable, second, 1.0), 1.0)
     if usable.sum() < _LEAST_BLOCKS:
         return 0.0, 0.0
     rest = np.abs(quotient[usable] / _surface(quotient, usable)[usable] - 1.0)
@@ -302,16 +305,24 @@ def _dirt(quotient: NDArray[np.float64]) -> tuple[float, float]:
 
 def _surface(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
     """A quadratic surface through most of the values; few that stand out do not bend it."""
-    y, x = (each.ravel() for each in np.mgrid[0 : values.shape[0], 0 : values.shape[1]] + 0.0)
-    y, x = y / max(1, values.shape[0] - 1) - 0.5, x / max(1, values.shape[1] - 1) - 0.5
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    terms = _terms(*values.shape)
     kept = usable.ravel().copy()
     flat = values.ravel()
     surface = np.full_like(flat, np.median(flat[kept]))
     for _ in range(3):
-        if kept.sum() < terms.shape[1]:
+        chosen = terms[kept]
+        if len(chosen) < terms.shape[1]:
             break
-        surface = terms @ np.linalg.lstsq(terms[kept], flat[kept], rcond=None)[0]
+        normal = chosen.T @ chosen + 1e-9 * len(chosen) * np.eye(terms.shape[1])
+        surface = terms @ np.linalg.solve(normal, chosen.T @ flat[kept])
         rest = np.abs(flat - surface)
         kept = usable.ravel() & (rest <= 3.0 * _SIGMA_OF_MAD * np.median(rest[kept]) + 1e-12)
     return np.asarray(np.maximum(surface, 1e-12)).reshape(values.shape)
+
+
+@lru_cache(maxsize=8)
+def _terms(rows: int, columns: int) -> NDArray[np.float64]:
+    """(rows · columns, 6): Legendre's polynomials up to the second degree."""
+    y, x = (np.linspace(-1, 1, length) if length > 1 else np.zeros(1) for length in (rows, columns))
+    y, x = (each.ravel() for each in np.meshgrid(y, x, indexing="ij"))
+    return np.stack([np.ones_like(x), x, y, 1.5 * x * x - 0.5, x * y, 1.5 * y * y - 0.5], axis=1)

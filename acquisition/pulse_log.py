@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from acquisition.ledger_row import PULSE
-from acquisition.trigger_event import Boot, Done, Late, Pulse, PulsesMissing
+from acquisition.trigger_event import Done, Late, Pulse, PulsesMissing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ENDS_WELL = ("count", "stop")
+_ENDS_WELL = ("count", "stop", "unknown")
+"""Where the word was lost, the counts are known all the same, and the ledger judges by them."""
 
 
 class PulseLog:
@@ -61,8 +62,6 @@ class PulseLog:
                 self.trouble.append(f"trigger: the words of pulses {first} to {last} were lost")
             case Late(cause=cause, channel=channel, n=n):
                 return f"trigger: {cause} at pulse {n}, channel {channel}"
-            case Boot(cause=cause):
-                return f"trigger: it was reset in the middle of the run ({cause}); check its supply"
             case Done(cause=cause):
                 self.done = event
                 if cause not in _ENDS_WELL:

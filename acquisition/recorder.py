@@ -82,7 +82,7 @@ class RecorderProcess:
         shared: Any = multiprocessing.get_context("spawn").RawArray(ctypes.c_int64, COUNTERS)
         self._counters = np.frombuffer(shared, np.int64)
         arguments = (self._rings, open_sink, shared)
-        self._child = Child("recorder", serve, arguments, stuck_s=stuck_s)
+        self._child = Child("recorder", serve, arguments, stuck_s=stuck_s, niceness=-5)
         self._part: Path | None = None
         self._news: list[RecorderNews] = []
         self._fault: str | None = None

@@ -35,7 +35,7 @@ FINEST_PX: Final = 400
 _SMOOTHING: Final = 1.2  # standard deviation of the low-pass, in pixels of the level
 _SHADING: Final = 12.0
 _STEPS: Final = 12
-_SETTLED: Final = 2e-3  # pixels of the level
+_SETTLED: Final = 5e-3  # pixels of the level
 _HUBER: Final = 1.345
 _LEAST_SIDE: Final = 24
 _CLUSTER: Final = 10  # pixels of a level along a cluster
@@ -86,11 +86,12 @@ class _Similarity(NamedTuple):
 
 
 class _Fit(NamedTuple):
-    """One regression of warped C1 on C2: [gain, offset, d turn (2), d shift (2)]."""
+    """A regression of warped C1 on C2: gain, offset, change of turn (2) and shift (2)."""
 
     coefficients: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    likeness: float
+    normal: NDArray[np.float64]
+    rest: Map
+    weights: Map
 
 
 def register_frames(
@@ -119,9 +120,9 @@ def register(blurry: Blocks, sharp: Blocks) -> Offset | None:
         guess, fit = refined
         if level is not levels[0]:
             guess = _Similarity(guess.turn, 2 * guess.shift)
-    if fit is None or fit.likeness < _LEAST_LIKENESS:
+    if fit is None:
         return None
-    return _offset(guess, fit, levels[0].pitch_px, _middles(blurry, sharp, (rows, columns)))
+    return _offset(levels[0], guess, fit, _middles(blurry, sharp, (rows, columns)))
 
 
 def _pyramid(blurry: Blocks, sharp: Blocks) -> list[_Level]:
@@ -169,19 +170,24 @@ def _whole_shift(level: _Level) -> complex:
 
 def _refined(level: _Level, guess: _Similarity) -> tuple[_Similarity, _Fit] | None:
     """Gauss-Newton steps at one level; None where the planes hold nothing to hold on to."""
-    jacobian = _jacobian(level.sharp)
+    design = _jacobian(level.sharp).reshape(-1, 6)
+    reach = max(level.sharp.shape) / 2
+    weights: Map | None = None
     fit: _Fit | None = None
     for _ in range(_STEPS):
         warped, inside = _warped(level.blurry, guess)
-        fit = _fitted(level, jacobian, warped, inside)
-        if fit is None:
+        used = (inside & level.clear).ravel()
+        if used.sum() < _CLUSTER**2:
             return None
-        gain = fit.coefficients[0]
-        if gain <= 0:
+        weights = used.astype(np.float32) if weights is None else weights * used
+        fit = _fitted(design, warped.ravel(), used, weights)
+        if fit is None or fit.coefficients[0] <= 0:
             return None
-        turn, shift = (complex(*fit.coefficients[at : at + 2]) / gain for at in (2, 4))
+        weights = fit.weights
+        turn, shift = (
+            complex(*fit.coefficients[at : at + 2]) / fit.coefficients[0] for at in (2, 4)
+        )
         guess = _Similarity(guess.turn * (1 + turn), guess.shift + guess.turn * shift)
-        reach = max(level.sharp.shape) / 2
         if abs(shift) + abs(turn) * reach < _SETTLED:
             break
     return None if fit is None else (guess, fit)
@@ -199,57 +205,55 @@ def _jacobian(sharp: Map) -> Map:
 
 
 def _warped(plane: Map, guess: _Similarity) -> tuple[Map, NDArray[np.bool_]]:
-    """C1 where C2's pixels look, bilinear, and which of them it has."""
+    """C1 where C2's pixels look, bilinear (OpenCV's moves in steps of 1/32), and which it has."""
     height, width = plane.shape
-    x = np.arange(width) - (width - 1) / 2
-    y = np.arange(height)[:, None] - (height - 1) / 2
-    there = guess.turn * (x + 1j * y) + guess.shift
-    at_x, at_y = there.real + (width - 1) / 2, there.imag + (height - 1) / 2
+    x = np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)
+    y = np.arange(height, dtype=np.float32)[:, None] - np.float32((height - 1) / 2)
+    cos, sin = np.float32(guess.turn.real), np.float32(guess.turn.imag)
+    at_x = (cos * x - sin * y) + np.float32(guess.shift.real + (width - 1) / 2)
+    at_y = (sin * x + cos * y) + np.float32(guess.shift.imag + (height - 1) / 2)
     inside = (at_x >= 0) & (at_x < width - 1) & (at_y >= 0) & (at_y < height - 1)
-    left = np.clip(np.floor(at_x), 0, width - 2).astype(np.intp)
-    top = np.clip(np.floor(at_y), 0, height - 2).astype(np.intp)
-    u, v = (at_x - left).astype(np.float32), (at_y - top).astype(np.float32)
-    first = top * width + left
+    left = np.clip(at_x, 0, width - 2).astype(np.int32)
+    top = np.clip(at_y, 0, height - 2).astype(np.int32)
+    u, v = at_x - left, at_y - top
+    first = top * np.int32(width) + left
     flat = plane.ravel()
-    upper = flat[first] * (1 - u) + flat[first + 1] * u
-    lower = flat[first + width] * (1 - u) + flat[first + width + 1] * u
-    return upper * (1 - v) + lower * v, inside
+    upper, lower = (
+        flat.take(at) + u * (flat.take(at + 1) - flat.take(at)) for at in (first, first + width)
+    )
+    return upper + v * (lower - upper), inside
 
 
-def _fitted(level: _Level, jacobian: Map, warped: Map, inside: NDArray[np.bool_]) -> _Fit | None:
-    """Regression with Huber weights; its covariance is that of clustered errors."""
-    used = inside & level.clear
-    if used.sum() < _CLUSTER**2:
+def _fitted(design: Map, warped: Map, used: NDArray[np.bool_], weights: Map) -> _Fit | None:
+    """Regression of warped C1, all (N,), on the design (N, 6), and the next Huber weights."""
+    weighted = design * weights[:, None]
+    normal = (weighted.T @ design).astype(np.float64)
+    if np.linalg.cond(normal) > _WORST_CONDITION:
         return None
-    design = jacobian.reshape(-1, 6).astype(np.float32)
-    weights = used.ravel().astype(np.float32)
-    solved = np.zeros(6)
-    for _ in range(2):
-        weighted = design * weights[:, None]
-        normal = (weighted.T @ design).astype(np.float64)
-        if np.linalg.cond(normal) > _WORST_CONDITION:
-            return None
-        moments = (weighted.T @ warped.ravel()).astype(np.float64)
-        solved = np.asarray(np.linalg.solve(normal, moments), dtype=np.float64)
-        rest = warped.ravel() - design @ solved.astype(np.float32)
-        scale = _SIGMA_OF_MAD * float(np.median(np.abs(rest[used.ravel()])))
-        limit = max(_HUBER * scale, 1e-9)
-        weights = used.ravel() / np.maximum(1.0, np.abs(rest) / np.float32(limit))
-    scores = (design * (weights * rest)[:, None]).reshape(jacobian.shape)
-    inverse = np.linalg.inv(normal)
-    covariance = inverse @ _clustered(scores) @ inverse
-    model = level.sharp[used]
-    likeness = float(np.corrcoef(model, warped[used])[0, 1])
-    return _Fit(solved, covariance, likeness)
+    moments = (weighted.T @ warped).astype(np.float64)
+    solved = np.asarray(np.linalg.solve(normal, moments), dtype=np.float64)
+    rest = warped - design @ solved.astype(np.float32)
+    limit = np.float32(max(_HUBER * _SIGMA_OF_MAD * float(np.median(np.abs(rest[used]))), 1e-9))
+    return _Fit(solved, normal, rest, used / np.maximum(np.float32(1), np.abs(rest) / limit))
 
 
-def _clustered(scores: Map) -> NDArray[np.float64]:
-    """Sum over clusters of the outer product of their summed scores."""
-    height, width = (length // _CLUSTER for length in scores.shape[:2])
+def _errors(level: _Level, fit: _Fit) -> NDArray[np.float64]:
+    """Standard errors of the coefficients, where errors inside a cluster go together."""
+    design = _jacobian(level.sharp)
+    scores = design * (fit.weights * fit.rest).reshape(level.sharp.shape)[..., None]
+    height, width = (length // _CLUSTER for length in level.sharp.shape)
     cut = scores[: height * _CLUSTER, : width * _CLUSTER]
     sums = cut.reshape(height, _CLUSTER, width, _CLUSTER, 6).sum(axis=(1, 3), dtype=np.float64)
     flat = sums.reshape(-1, 6)
-    return np.asarray(flat.T @ flat)
+    inverse = np.linalg.inv(fit.normal)
+    variances = np.diag(inverse @ (flat.T @ flat) @ inverse)
+    return np.asarray(np.sqrt(np.maximum(variances, 0.0)) / fit.coefficients[0])
+
+
+def _likeness(level: _Level, guess: _Similarity) -> float:
+    warped, inside = _warped(level.blurry, guess)
+    used = inside & level.clear
+    return float(np.corrcoef(level.sharp[used], warped[used])[0, 1])
 
 
 def _middles(blurry: Blocks, sharp: Blocks, shape: tuple[int, int]) -> tuple[complex, complex]:
@@ -260,16 +264,19 @@ def _middles(blurry: Blocks, sharp: Blocks, shape: tuple[int, int]) -> tuple[com
 
 
 def _offset(
-    guess: _Similarity, fit: _Fit, pitch_px: float, middles: tuple[complex, complex]
-) -> Offset:
-    errors = np.sqrt(np.maximum(np.diag(fit.covariance), 0.0)) / fit.coefficients[0]
-    shift = guess.shift * pitch_px + guess.turn * middles[1] - middles[0]
+    level: _Level, guess: _Similarity, fit: _Fit, middles: tuple[complex, complex]
+) -> Offset | None:
+    likeness = _likeness(level, guess)
+    if not likeness > _LEAST_LIKENESS:
+        return None
+    errors = _errors(level, fit)
+    shift = guess.shift * level.pitch_px + guess.turn * middles[1] - middles[0]
     return Offset(
         shift_px=(shift.real, shift.imag),
         rotation_mrad=1000.0 * math.atan2(guess.turn.imag, guess.turn.real),
         scale=abs(guess.turn),
-        shift_error_px=(float(errors[4]) * pitch_px, float(errors[5]) * pitch_px),
+        shift_error_px=(float(errors[4]) * level.pitch_px, float(errors[5]) * level.pitch_px),
         rotation_error_mrad=1000.0 * float(errors[3]),
         scale_error=float(errors[2]),
-        likeness=fit.likeness,
+        likeness=likeness,
     )

@@ -65,7 +65,7 @@ def _key_figures(seen: SessionInspection) -> KeyFigures:
             ),
             KeyFigure(
                 "Files",
-                "as journalled" if not seen.gaps else counted(len(seen.gaps), "gap"),
+                "sound" if not seen.gaps else counted(len(seen.gaps), "gap"),
                 tone="good" if not seen.gaps else "bad",
             ),
             KeyFigure("Discarded takes", str(len(seen.discarded))),
@@ -110,7 +110,7 @@ def _clips(seen: SessionInspection) -> Iterator[Block]:
         words += [note.text for note in seen.record.notes if note.clip == clip.clip]
         rows.append(
             (
-                clip.clip,
+                clip.clip.rpartition("-")[2],
                 purpose,
                 plan.setting,
                 plan.frames,
@@ -120,7 +120,7 @@ def _clips(seen: SessionInspection) -> Iterator[Block]:
                 "; ".join(filter(None, words)),
             )
         )
-    yield Table(columns, rows)
+    yield Table(columns, rows, "Clip 000 is the file clip-000.h5.")
 
 
 def _sheet(seen: SessionInspection) -> Iterator[Block]:
@@ -138,8 +138,8 @@ def _sheet(seen: SessionInspection) -> Iterator[Block]:
             alt = f"Blurry and sharp view of {clip.clip} beside each other."
             figures.append(Figure(picture, caption, alt))
     yield Paragraph(
-        "The middle pair of each clip, C1 on the left, C2 on the right; each clip is balanced and"
-        " brightened by itself."
+        "The middle pair of each clip, C1 on the left, C2 on the right. Scenes, charts and targets"
+        " are balanced and brightened, each clip by itself; dark, flat and series are as they are."
     )
     if figures:
         yield FigureRow(figures)

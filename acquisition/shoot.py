@@ -173,14 +173,24 @@ class Shoot:
             recording = record(
                 self.apparatus, take.part, head, watch=self.watch, stop_asked=self.stop_asked
             )
+            decision = self._decision(recording, keep_short)
+            if not decision.keep:
+                return self._discarded(take, decision, recording)
+            findings = recording.lines
+            self.session.judge(take, decision.verdict, findings)
+            seal(take.part, recording.ledger.rows, self._tail(recording, decision, findings))
+        except ToolkitError as error:
+            why = self.stop_asked() or str(error)  # an interrupt may end child processes, too
+            stops = self.policy == "abort"
+            return self._discarded(take, Decision(False, "discarded", stops, why), None)
         except BaseException as error:
-            why = str(error) if isinstance(error, ToolkitError) else "interrupted"
-            self.session.discard(take, why or "interrupted", keep_file=self.keep_discarded)
-            if isinstance(error, ToolkitError):
-                stop = self.policy == "abort"
-                return Outcome(take, None, "discarded", why, (why,), stop_session=stop)
+            if not take.final.exists():  # what is sealed counts when the session goes on
+                interrupted = isinstance(error, KeyboardInterrupt)
+                self._drop(take, "interrupted" if interrupted else f"a defect: {error!r}")
             raise
-        return self._judged(take, recording, keep_short)
+        clip = self.session.keep(take)
+        pairs = recording.ledger.paired
+        return Outcome(take, clip, decision.verdict, decision.reason, findings, pairs, recording)
 
     @contextmanager
     def rehearsal(self, setting: Setting, frames: int) -> Iterator[tuple[Recording, Clip]]:
@@ -205,47 +215,39 @@ class Shoot:
         """Of a take with so many frames of each camera, uncompressed."""
         return pulses * sum(each.frame_bytes for each in self.apparatus.configured.values())
 
-    def _judged(
-        self,
-        take: Take,
-        recording: Recording,
-        keep_short: Callable[[], bool],
-    ) -> Outcome:
-        decision = self._decision(recording, keep_short)
-        findings = tuple(
-            dict.fromkeys(
-                [*recording.trouble, *(finding.text for finding in recording.ledger.findings)]
-            )
-        )
-        self.session.judge(take, decision.verdict, findings)
-        if decision.keep:
-            seal(take.part, recording.ledger.rows, self._tail(recording, decision, findings))
-            clip = self.session.keep(take)
-        else:
-            clip = None
-            self.session.discard(take, decision.reason, keep_file=self.keep_discarded)
-        return Outcome(
-            take,
-            clip,
-            decision.verdict,
-            decision.reason,
-            findings,
-            recording.ledger.paired,
-            recording,
-            decision.stop_session,
-        )
-
     def _decision(self, recording: Recording, keep_short: Callable[[], bool]) -> Decision:
-        """The ledger's, unless the take was ended from outside."""
+        """The ledger's, unless the take was ended from outside or could not be stored."""
+        stops = self.policy == "abort"
+        if recording.fault is not None:
+            return Decision(False, "discarded", stops, recording.fault)
         decision = decide(recording.ledger, self.policy)
-        if recording.stopped is None or not decision.keep:
+        if recording.stopped is None:
             return decision
-        if recording.stop_was_asked and keep_short():
+        if recording.stop_was_asked:
+            if decision.keep and keep_short():
+                return decision
+            stops = False
+        elif self.policy == "mark" and recording.ledger.paired:
             return decision
-        if self.policy == "mark" and not recording.stop_was_asked:
-            return decision
-        reason = f"ended early: {recording.stopped}"
-        return Decision(False, "discarded", self.policy == "abort", reason)
+        return Decision(False, "discarded", stops, f"ended early: {recording.stopped}")
+
+    def _discarded(self, take: Take, decision: Decision, recording: Recording | None) -> Outcome:
+        lines = (decision.reason,) if recording is None else recording.lines
+        if recording is not None and recording.fault is None:
+            self.session.judge(take, "discarded", lines)
+        self._drop(take, decision.reason)
+        pairs = 0 if recording is None else recording.ledger.paired
+        return Outcome(
+            take, None, "discarded", decision.reason, lines, pairs, recording,
+            decision.stop_session,
+        )  # fmt: skip
+
+    def _drop(self, take: Take, why: str) -> None:
+        """Discard; where the disk is full even for that, at least the frames go."""
+        try:
+            self.session.discard(take, why, keep_file=self.keep_discarded)
+        except EnvironmentFault:
+            self.session.discard(take, why, keep_file=False)
 
     def _require_room(self, order: TakeOrder) -> None:
         needed = round(ROOM * self.estimate_bytes(order.pulses))

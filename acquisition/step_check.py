@@ -32,8 +32,11 @@ DARK_MOST: Final = 0.15
 CLIPPED_MOST: Final = 0.001
 """Share of clipped samples that a clip for photometry may have."""
 
-FLAT_LEVELS: Final = (0.4, 0.95)
+FLAT_LEVELS: Final = (0.15, 0.95)
 """Level of the brightest channel of a flat field, share of full scale."""
+
+FLAT_USUAL: Final = 0.4
+"""Below, a flat field tells less of photon noise and nothing of the sensor's upper half."""
 
 RATIO_MOST: Final = 0.05
 """C1/C2 of a flat field may be off 1 by this; calibration takes the rest out."""
@@ -125,6 +128,9 @@ def _dark(clip: Clip, check: StepCheck) -> None:
 
 def _flat(clip: Clip, check: StepCheck) -> None:
     _exposed(clip, check, FLAT_LEVELS)
+    bright = min(check.figures.get(f"{role}_bright", 1.0) for role in ROLES)
+    if FLAT_LEVELS[0] <= bright < FLAT_USUAL:
+        check.warn(f"the brightest channel stands at {bright:.0%} of full scale; more light if any")
     pairs = list(_pair_samples(clip))
     forms = frame_format(clip.head, "blurry"), frame_format(clip.head, "sharp")
     measured = [measure_pair(blurry, sharp, forms) for blurry, sharp in pairs]
@@ -165,7 +171,7 @@ def _target(clip: Clip, check: StepCheck) -> None:
         view = measure_view(frames[0], form)
         if view.focus is not None:
             check.figures[f"{role}_focus"] = view.focus
-        if view.focus is None or view.focus < 3 * view.focus_floor:
+        if view.focus is None or view.focus < 2 * view.focus_floor:
             check.fault(f"{role}: no fine detail is seen; is the board in the view, and sharp?")
     blurry, sharp = (check.figures.get(f"{role}_focus") for role in ROLES)
     if blurry is not None and sharp is not None and min(blurry, sharp) < 0.5 * max(blurry, sharp):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from acquisition.clip_page import NAMES, rate_text, size_text
+from acquisition.clip_evidence import NAMES
+from acquisition.clip_page import rate_text, size_text
 from acquisition.inspection import ClipInspection
 from acquisition.rig import ROLES
 from acquisition.session_inspection import SessionInspection

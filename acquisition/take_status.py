@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -77,6 +77,8 @@ class TakeGauge:
         self._begun_s = time.monotonic()
         self._looked_s = 0.0
         self._history: deque[tuple[float, Mapping[Role, int]]] = deque(maxlen=_REMEMBERED)
+        self._came = dict.fromkeys(ROLES, 0)
+        self._changed_s = dict.fromkeys(ROLES, self._begun_s)
         self.stored: Mapping[Role, int] = dict.fromkeys(ROLES, 0)
 
     @property
@@ -89,9 +91,13 @@ class TakeGauge:
         """Whether it is time to look again."""
         return time.monotonic() - self._looked_s >= LOOK_S
 
-    def has(self, frames: int) -> bool:
-        """Whether so many frames of both cameras are stored, as far as was seen."""
-        return all(self.stored[role] >= frames for role in ROLES)
+    def has(self, frames: int, roles: Iterable[Role] = ROLES) -> bool:
+        """Whether so many frames of these cameras are stored, as far as was seen."""
+        return all(self.stored[role] >= frames for role in roles)
+
+    def silent_s(self, role: Role) -> float:
+        """Since a look at which a frame of a camera had come, stored or not, or none was due."""
+        return self._looked_s - self._changed_s[role]
 
     def look(self, phase: Phase, pulses: int) -> str | None:
         """Ask, and tell the onlooker; why nothing is stored any more, None where it is.
@@ -103,6 +109,10 @@ class TakeGauge:
         """
         self._looked_s = now_s = time.monotonic()
         progress = self._recorder.progress()
+        for role in ROLES:
+            came = progress.stored[role] + progress.used[role] + progress.overflow[role]
+            if came != self._came[role] or progress.stored[role] >= pulses:
+                self._came[role], self._changed_s[role] = came, now_s
         self.stored = dict(progress.stored)
         self._history.append((now_s, self.stored))
         self._watch(self._status(phase, pulses, progress))

@@ -20,9 +20,10 @@ COLOURS: Final = ("#7a7fd1", "#2b83d6", "#d9640c")
 """Of pulses, C1 and C2: mid-tones of the palette of Okabe and Ito."""
 
 _LOSS: Final = "#c0392b"
+_QUIET: Final = "#8a8f98"
 _WIDTH: Final = 640
 _LEFT: Final = 150
-_RIGHT: Final = 12
+_RIGHT: Final = 24
 _LANE: Final = 20
 _LOSS_LANE: Final = 14
 _PLOT: Final = _WIDTH - _LEFT - _RIGHT
@@ -44,12 +45,15 @@ class Lane:
         Kind → times at which it was not.
     colour
         Of what was well.
+    quiet
+        Kinds that are no fault of this device.
     """
 
     label: str
     good_s: NDArray[np.float64]
     losses: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     colour: str = COLOURS[0]
+    quiet: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def timeline(lanes: Sequence[Lane], span_s: tuple[float, float]) -> str:
         top += _LANE + 4
         for kind, times_s in lane.losses.items():
             parts.append(_label(f"{kind} · {len(times_s)}", top + _LOSS_LANE / 2, quiet=True))
-            parts += _marks(times_s, top, span_s)
+            colour = _QUIET if kind in lane.quiet else _LOSS
+            parts += _marks(times_s, top, span_s, colour)
             top += _LOSS_LANE + 2
         top += 6
     parts += _axis(top, span_s)
@@ -130,13 +135,15 @@ def _bin_count(lane: Lane) -> int:
     return int(min(_BINS, max(1, count)))
 
 
-def _marks(times_s: NDArray[np.float64], top: float, span_s: tuple[float, float]) -> list[str]:
+def _marks(
+    times_s: NDArray[np.float64], top: float, span_s: tuple[float, float], colour: str
+) -> list[str]:
     bins = _bins(times_s, span_s, _BINS)
     drawn = [_rule(_LEFT, top + _LOSS_LANE, _LEFT + _PLOT, top + _LOSS_LANE, 0.15)]
     width = max(_LEAST_MARK, _PLOT / _BINS)
     for place in np.flatnonzero(bins).tolist():
         x = min(_LEFT + _PLOT * place / _BINS, _LEFT + _PLOT - width)
-        drawn.append(_rect(x, top + 2, width, _LOSS_LANE - 2, _LOSS))
+        drawn.append(_rect(x, top + 2, width, _LOSS_LANE - 2, colour))
     return drawn
 
 

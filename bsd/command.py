@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 VERBS: dict[str, dict[str, str]] = {
     "acquisition": {
         "doctor": "acquisition.doctor",
+        "capture": "acquisition.capture",
+        "inspect": "acquisition.inspect",
+        "preview": "acquisition.preview.__main__",
     },
     "dataset": {
         "synthesize": "dataset.synthesize",

@@ -25,8 +25,11 @@ _CHUNK_CYCLES: Final = CLOCK_HZ // 250
 """The board never runs longer than 4 ms of its time without looking around: with the rest of 1 ms
 between time marks, no two are more than 5 ms apart."""
 
-_LATE_S: Final = 0.5
-"""So far behind the wall clock (a suspended machine), lost time is given up."""
+_LATE_S: Final = 0.1
+"""So far behind the wall clock (a machine that is too busy, or was suspended), lost time is given
+up: a board that made up for more at once would miss heartbeats that a host could not send yet."""
+
+_TELL_S: Final = 0.5
 
 _SLOW_READER_S: Final = 5.0
 _HELD_S: Final = 0.01
@@ -120,7 +123,10 @@ def _run(
         if speed > 0:
             behind_s = time.monotonic() - begin_s - (board.cycle - begin_cycle) / CLOCK_HZ / speed
             if behind_s > _LATE_S:
-                log.warning("the board is %.1f s late; this machine is too busy for it", behind_s)
+                if behind_s > _TELL_S:
+                    log.warning(
+                        "the board is %.1f s late; this machine is too busy for it", behind_s
+                    )
                 begin_s += behind_s
                 behind_s = slice_s
             _wait(line, stream, slice_s - behind_s)

@@ -38,6 +38,7 @@ from bsd.errors import ToolkitError
 EXPECTED_HZ: Final = 200.0
 """Frames per second for which buffers are made where nobody says otherwise."""
 
+_NICENESS: Final = -5
 _SLACK_S: Final = 2.0
 _START_S: Final = 20.0
 
@@ -113,7 +114,9 @@ class CameraProcess:
             max(patience_s, self._frame_s),
         )
         stuck_s = self._arm_s + _SLACK_S
-        self._child = Child(self.name, serve, (opening, self.ring), stuck_s=stuck_s)
+        self._child = Child(
+            self.name, serve, (opening, self.ring), stuck_s=stuck_s, niceness=_NICENESS
+        )
         self._news.clear()
         self._state = "closed"
         try:
@@ -292,10 +295,15 @@ class CameraProcess:
         try:
             answer = self._child.ask(order, limit_s)
         except ChildLost as fault:
-            self._lose(str(fault))
-            if time.monotonic() - began_s >= self._arm_s + _SLACK_S:
-                raise CameraStuck(str(fault)) from fault
-            raise CameraLost(str(fault)) from fault
+            lost = CameraLost(str(fault))
+            silent_s = time.monotonic() - began_s
+            if silent_s > self._arm_s + _SLACK_S / 2:  # ended by its watchdog or from here
+                lost = CameraStuck(
+                    f"{self.name}: no answer for {silent_s:.1f} s, its process was ended;"
+                    " reconnect it"
+                )
+            self._lose(str(lost))
+            raise lost from fault
         self._listen(0.0)
         return answer
 

@@ -30,7 +30,7 @@ export class Stage {
   }
 
   listen() {
-    for (const button of document.querySelectorAll("[data-mode]")) {
+    for (const button of document.querySelectorAll("button[data-mode]")) {
       button.addEventListener("click", () => this.set({ mode: button.dataset.mode }));
     }
     for (const button of document.querySelectorAll("button[data-zoom]")) {
@@ -45,16 +45,16 @@ export class Stage {
     let from = null;
     box.addEventListener("pointerdown", (event) => {
       if (!this.zoom || event.button !== 0) return;
-      from = { x: event.clientX, y: event.clientY, at: [this.x, this.y] };
+      from = { x: event.clientX, y: event.clientY, at: this.within(this.x, this.y) };
       box.setPointerCapture(event.pointerId);
     });
     box.addEventListener("pointermove", (event) => {
       if (!from) return;
       const scale = (window.devicePixelRatio || 1) / this.zoom;
-      this.set({
-        x: from.at[0] - ((event.clientX - from.x) * scale) / this.full[0],
-        y: from.at[1] - ((event.clientY - from.y) * scale) / this.full[1],
-      });
+      const x = from.at[0] - ((event.clientX - from.x) * scale) / this.full[0];
+      const y = from.at[1] - ((event.clientY - from.y) * scale) / this.full[1];
+      [this.x, this.y] = this.within(x, y);
+      this.ask();
     });
     for (const end of ["pointerup", "pointercancel"]) box.addEventListener(end, () => { from = null; });
     box.addEventListener("dblclick", (event) => {
@@ -86,8 +86,16 @@ export class Stage {
 
   pan(right, down) {
     if (!this.zoom) return;
-    const crop = this.crop();
-    this.set({ x: this.x + (right * crop[0]) / 8 / this.full[0], y: this.y + (down * crop[1]) / 8 / this.full[1] });
+    const [width, height] = this.crop();
+    const at = this.within(this.x, this.y);
+    [this.x, this.y] = this.within(at[0] + (right * width) / 8 / this.full[0], at[1] + (down * height) / 8 / this.full[1]);
+    this.ask();
+  }
+
+  /** The nearest centre whose part lies within the view. */
+  within(x, y) {
+    const room = this.crop().map((size, axis) => Math.min(0.5, size / 2 / this.full[axis]));
+    return [x, y].map((share, axis) => Math.min(1 - room[axis], Math.max(room[axis], share)));
   }
 
   set(changes) {
@@ -96,10 +104,7 @@ export class Stage {
     document.getElementById("view-both").hidden = !ONE.has(this.mode);
     for (const role of ROLES) document.getElementById(`view-${role}`).hidden = ONE.has(this.mode);
     this.views.toggleAttribute("data-zoomed", this.zoom > 0);
-    const limits = this.zoom ? this.crop().map((size, axis) => Math.min(0.5, size / 2 / this.full[axis])) : [0, 0];
-    this.x = Math.min(1 - limits[0], Math.max(limits[0], this.x));
-    this.y = Math.min(1 - limits[1], Math.max(limits[1], this.y));
-    for (const button of document.querySelectorAll("[data-mode]")) button.setAttribute("aria-pressed", String(button.dataset.mode === this.mode));
+    for (const button of document.querySelectorAll("button[data-mode]")) button.setAttribute("aria-pressed", String(button.dataset.mode === this.mode));
     for (const button of document.querySelectorAll("button[data-zoom]")) button.setAttribute("aria-pressed", String(Number(button.dataset.zoom) === this.zoom));
     document.getElementById("gain-value").textContent = `×${this.gain}`;
     document.getElementById("gain").setAttribute("aria-label", `Brighten the display, ${this.gain} times`);

@@ -171,7 +171,7 @@ class SplitterConfig(Part):
     """
 
     transmitted: Share = 0.5
-    reflected: Share = 0.46
+    reflected: Share = 0.485
     polarisation_contrast: Annotated[float, Field(ge=-1, le=1)] = 0.0
     ghost_share: Share = 0.0
     ghost_shift_px: tuple[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from acquisition.health import rig
 from acquisition.health.finding import Finding, good
 from acquisition.health.rig import Device, Listing
 from acquisition.rig import Rig
+from tests.hardware.twin.running_rig import SMALL, running_rig
 
 TWO = Listing((Device("0022", "Maker M1", 1), Device("0023", "Maker M1", 1)))
 
@@ -175,3 +177,17 @@ class TestProducers:
         looked_at = [each for each in told.values() if "/dev/ttyACM9" in each["what"]]
         assert len(looked_at) > 1  # the port of the file is the one that is examined
         assert child.returncode == 1  # and it is not there
+
+    def test_a_running_rig_is_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("harvesters")
+        with tempfile.TemporaryDirectory(prefix="bsd") as own:  # a socket's path must be short
+            monkeypatch.setenv("XDG_RUNTIME_DIR", own)
+            words = ("--prepared", "300", "--engine", "host", *SMALL)
+            with running_rig(tmp_path, *words) as running:
+                found, told = rig.examine(running.file)
+        assert {each.name: each.status for each in found} == dict.fromkeys(
+            ("rig file", "rig: producer", "rig: blurry", "rig: sharp", "rig: trigger"), "ok"
+        )
+        assert told is not None
+        assert told.trigger.port == running.port
+        assert running.serials[1] in by_name(found)["rig: sharp"].what

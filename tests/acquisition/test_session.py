@@ -1,5 +1,6 @@
 """A session: what counts is complete and known, what does not is put aside, gaps are refused."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from acquisition.clip import Clip
@@ -36,6 +38,7 @@ from tests.acquisition.small_clips import (
 
 pytestmark = pytest.mark.unit
 
+ROOT = Path(__file__).resolve().parents[2]
 SCENE = TakePlan(purpose="scene", frames=10, setting="2ms16ms", motion="hand shake")
 NOBODY = Consent(persons=False)
 
@@ -246,6 +249,14 @@ def test_an_exchanged_clip_is_refused(session: Session, tmp_path: Path) -> None:
         Session.open(session.folder)
 
 
+def test_a_rehearsal_is_swept(session: Session) -> None:
+    for name in (".rehearsal.h5", ".rehearsal.h5.part"):
+        (session.folder / name).write_bytes(b"x")
+    with _reopened(session) as resumed:
+        assert resumed.report == [".rehearsal.h5: swept", ".rehearsal.h5.part: swept"]
+    assert list(session.folder.glob(".rehearsal*")) == []
+
+
 def test_an_unknown_clip_is_refused(session: Session) -> None:
     session.close()
     stranger = write_clip(session.folder / "clip-000.h5")
@@ -411,3 +422,31 @@ def test_take_paths(tmp_path: Path) -> None:
     take = Take.of(tmp_path, "s", "clip-012", 3)
     names = (take.part.name, take.final.name, take.discarded.name)
     assert names == ("clip-012.h5.part", "clip-012.h5", "clip-012.3.h5")
+
+
+def test_kills_at_any_moment_lose_nothing_that_counts(session: Session) -> None:
+    session.close()
+    random = np.random.default_rng(5)
+    told: list[str] = []
+    command = [sys.executable, "-m", "tests.acquisition.session_process", str(session.folder)]
+    for _ in range(4):
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert child.stdout is not None
+        told.append(child.stdout.readline().strip())
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=float(random.uniform(0.0, 0.15)))
+        child.kill()
+        told += child.stdout.read().splitlines()
+        child.wait(timeout=10)
+        child.stdout.close()
+    with Session.open(session.folder) as resumed:
+        kept = [clip.identity for clip in resumed.record.clips]
+        # A clip may have been kept in the moment before it was told.
+        assert set(told) <= set(kept)
+        assert len(kept) <= len(told) + 4
+        assert [clip.number for clip in resumed.record.clips] == list(range(len(kept)))
+        for clip in resumed.record.clips:
+            with Clip.open(session.folder / clip.file) as opened:
+                assert (opened.tail.verdict, opened.pair_count) == ("good", 3)
+        assert list(session.folder.glob("*.part")) == []
+        resumed.begin_take(SCENE)

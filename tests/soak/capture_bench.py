@@ -64,12 +64,14 @@ class Capture:
         What it and its children say.
     temporary
         Its folder for temporary files.
+    may_linger
+        Its descendants may still be ending when it has ended.
     """
 
     process: subprocess.Popen[bytes]
     log: Path
     temporary: Path
-    code: int | None = field(default=None)
+    may_linger: bool = field(default=False)
 
     @property
     def text(self) -> str:
@@ -118,7 +120,8 @@ def capturing(words: list[str], folder: Path) -> Iterator[Capture]:
             process.kill()
             process.wait()
         finally:
-            wait_until_gone(process.pid)
+            if not capture.may_linger:
+                wait_until_gone(process.pid)
 
 
 def shared_memory() -> set[str]:

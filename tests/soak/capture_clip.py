@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from acquisition.arrival import COMPLETE
+from acquisition.arrival import ArrivalFlag
 from acquisition.clip import Clip
 from acquisition.ledger_row import PREFIX, Verdict
 from acquisition.rig import ROLES
@@ -62,7 +62,7 @@ def require_whole(path: Path, pairs: int, rate_hz: Fraction) -> Whole:
             assert np.all(np.diff(arrivals["frame_id"].astype(np.int64)) == 1), role
             assert np.array_equal(rows[f"{prefix}_frame_id"], arrivals["frame_id"])
             assert np.array_equal(rows[f"{prefix}_device_ns"], arrivals["device_ns"])
-            assert np.all(arrivals["flags"] == COMPLETE)
+            assert np.all(arrivals["flags"] == ArrivalFlag.COMPLETE)
             assert not arrivals["skipped"].any()
             assert len(np.unique(arrivals["arming"])) == 1
             steps_ns = np.diff(arrivals["device_ns"])

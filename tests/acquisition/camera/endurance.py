@@ -48,18 +48,25 @@ def reconnects(camera: CameraProcess, count: int) -> Iterator[Footprint]:
 
 
 def main(arm_count: int, reconnect_count: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, running_rig(Path(folder), *PREPARED) as rig:
-        with process(rig) as camera, Trigger(rig.port) as trigger:
-            camera.configure(WIDTH)
-            for name, rows, step in (
-                ("arming", armings(camera, trigger, arm_count), max(1, arm_count // 10)),
-                ("reconnect", reconnects(camera, reconnect_count), max(1, reconnect_count // 10)),
-            ):
-                for number, row in enumerate(rows, 1):
-                    if number % step == 0 or number == 1:
-                        sys.stdout.write(f"{name} {number}: {row}\n")
-                        sys.stdout.flush()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_rig(Path(folder), *PREPARED) as rig,
+        process(rig) as camera,
+        Trigger(rig.port) as trigger,
+    ):
+        camera.configure(WIDTH)
+        say("arming", arm_count, armings(camera, trigger, arm_count))
+        say("reconnect", reconnect_count, reconnects(camera, reconnect_count))
+
+
+def say(name: str, count: int, rows: Iterator[Footprint]) -> None:
+    """Every tenth part."""
+    for number, row in enumerate(rows, 1):
+        if number == 1 or number % max(1, count // 10) == 0:
+            sys.stdout.write(f"{name} {number}: {row}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in (*sys.argv[1:], "100", "20")[:2]))
+    given = sys.argv[1:]
+    main(*(int(word) for word in (*given, *("100", "20")[len(given) :])))

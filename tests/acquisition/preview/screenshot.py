@@ -87,7 +87,7 @@ def twin_frames(pairs: int) -> tuple[Scenery, dict[Role, list[np.ndarray]]]:
 def status(**changes: object) -> Status:
     """A rig at work."""
     line = CameraLine(
-        state="running", rate_hz=15.0, temperature_c=38.5, frames=0, lost=0, ring_fill=0.02
+        state="running", rate_hz=15.0, temperature_c=38.5, frames=87, lost=0, ring_fill=0.02
     )
     fields = {
         "rig": "bench-1",
@@ -116,7 +116,7 @@ RECORDING = TakeLine(
 SHOTS = (
     Shot("idle", status(verdict=GOOD)),
     Shot("idle-dark", status(verdict=BAD), scheme="dark"),
-    Shot("recording", status(take=RECORDING)),
+    Shot("preview", status(take=RECORDING)),  # of the guide
     Shot("recording-dark", status(take=RECORDING), keys="z", scheme="dark"),
     Shot(
         "countdown",

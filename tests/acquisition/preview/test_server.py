@@ -21,7 +21,7 @@ import pytest
 from acquisition.preview.message import MESSAGE_BYTES, Note, StartTake, StopTake
 from acquisition.preview.process import PreviewProcess
 from acquisition.preview.server import MOST_CLIENTS
-from acquisition.preview.status import TakeLine, Verdict
+from acquisition.preview.status import Status, TakeLine, Verdict
 from acquisition.ring import FrameRing
 from bsd.errors import EnvironmentFault
 from tests.acquisition.preview.conftest import IDLE, Bench, eventually
@@ -86,7 +86,7 @@ async def live(bench: Bench) -> AsyncIterator[Live]:
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 30))
+    asyncio.run(asyncio.wait_for(work(), 50))
 
 
 async def hear(line: Live, kind: str, patience_s: float = 10.0) -> dict[str, Any]:
@@ -108,6 +108,7 @@ async def hear(line: Live, kind: str, patience_s: float = 10.0) -> dict[str, Any
 @pytest.fixture
 def filled(bench: Bench) -> Iterator[Bench]:
     bench.preview.scenery(SMALL)
+    bench.tell(Status())
     bench.tell(IDLE)
     bench.feed(Feed(both(marked())))
     yield bench
