@@ -128,13 +128,10 @@ def _copy_frames(writer: ClipWriter, role: Role, frames: Any, arrivals: NDArray[
 
 
 def _head(part: Path, file: Any) -> ClipHead:
-    try:
-        text = bytes(file[clip_file.HEAD][()]).decode()
-    except clip_file.READ_FAULTS as error:
-        raise UserMistake(
-            f"{part}: is not the part of a clip; move it out of the session"
-        ) from error
+    if clip_file.HEAD not in file:
+        raise UserMistake(f"{part}: is not the part of a clip; move it out of the session")
     where = f"{part}: /{clip_file.HEAD}"
+    text = bytes(file[clip_file.HEAD][()]).decode()
     return ClipHead.from_fields(parse_json(text, where), where)
 
 

@@ -66,6 +66,7 @@ class ClipWriter:
     def __init__(self, part: Path, head: ClipHead, shapes: Mapping[Role, FrameShape]) -> None:
         self.path = part
         self._shapes = dict(shapes)
+        self._frame_bytes = {role: shape.frame_bytes for role, shape in shapes.items()}
         self._stored = dict.fromkeys(ROLES, 0)
         self._compressed = head.compression != "none"
         options = _filter(head.compression)
@@ -115,10 +116,10 @@ class ClipWriter:
             the clip was begun for.
         """
         shape = self._shapes[role]
-        if data.size != shape.frame_bytes:
+        if data.size != self._frame_bytes[role]:
             raise EnvironmentFault(
                 f"{self.path}: the {role} camera gives frames of {data.size} bytes, the clip was"
-                f" begun for {shape.frame_bytes}; record it anew"
+                f" begun for {self._frame_bytes[role]}; record it anew"
             )
         if self._compressed:
             self._append(role, arrival, data.size, data.view(shape.dtype).reshape(shape.shape), 0)

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _ENDS_WELL = ("count", "stop", "unknown")
 """Where the word was lost, the counts are known all the same, and the ledger judges by them."""
 
+_WHY = {
+    "heartbeat": ": this machine was too busy to speak to it for half a second; end other programs",
+    "gate": ": its gate was opened; close it and take it again",
+}
+
 
 class PulseLog:
     """Pulses and words of one run.
@@ -65,5 +70,5 @@ class PulseLog:
             case Done(cause=cause):
                 self.done = event
                 if cause not in _ENDS_WELL:
-                    return f"trigger: the run ended by '{cause}'"
+                    return f"trigger: the run ended by '{cause}'{_WHY.get(cause, '')}"
         return None

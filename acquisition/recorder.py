@@ -256,8 +256,10 @@ class RecorderProcess:
         ToolkitError
             The process died.
         """
-        if not self._news:
-            self._hear(timeout_s)
+        limit_s = time.monotonic() + timeout_s
+        self._hear()
+        while not self._news and (left_s := limit_s - time.monotonic()) > 0:
+            self._hear(left_s)  # may come back early, over a log record
         found, self._news = self._news, []
         return found
 

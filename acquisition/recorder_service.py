@@ -253,7 +253,7 @@ class _Service:
         trouble = list(take.trouble)
         trouble += [take.fault] if take.fault is not None else []
         trouble += [
-            f"{role} camera: {count} frames found the ring full and are lost; the disk was too slow"
+            f"{role} camera: {count} frames found the ring full and are lost; storing was too slow"
             for role, count in overflow.items()
             if count
         ]
@@ -307,9 +307,9 @@ class _Service:
         write_s = int(self._counters[WRITE_NS]) / 1e9
         speed = f"{int(self._counters[BYTES]) / 1e6 / write_s:.0f} MB/s" if write_s else "nothing"
         text = (
-            f"{take.begin.part}: the disk takes {speed}, less than the cameras give, and the ring"
-            f" of the {' and the '.join(full)} camera fills; record to a faster disk, at a lower"
-            " rate or a smaller region"
+            f"{take.begin.part}: storing reaches {speed}, less than the cameras give, and the ring"
+            f" of the {' and the '.join(full)} camera fills; end other programs, or record to a"
+            " faster disk, at a lower rate or a smaller region"
         )
         take.trouble.append(text)
         log.warning("%s", text)

@@ -254,8 +254,8 @@ class Shoot:
         free = shutil.disk_usage(self.session.folder).free
         if free < needed:
             raise EnvironmentFault(
-                f"{self.session.folder}: {free / 1e9:.2f} GB are free, the take needs"
-                f" {needed / 1e9:.2f} GB; free some, or record fewer frames"
+                f"{self.session.folder}: {free / 1e6:.0f} MB are free, the take needs"
+                f" {needed / 1e6:.0f} MB; free some, or record fewer frames"
             )
 
     # What a clip tells of itself

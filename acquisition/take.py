@@ -116,7 +116,8 @@ class _Take:
         apparatus = self._apparatus
         self._arming = apparatus.next_arming()
         self._forget_old_news()
-        apparatus.recorder.begin(self._part, self._head, apparatus.configured, self._arming)
+        head = self._head.model_copy(update={"arming": self._arming})
+        apparatus.recorder.begin(self._part, head, apparatus.configured, self._arming)
         self._look("arming")
         apparatus.arm(self._arming)
         if self._triggered:

@@ -108,9 +108,7 @@ def write_clip(
     **changes: Any,
 ) -> Path:
     """A sealed clip of so many pairs."""
-    part = write_part(
-        folder / "clip-000.h5.part", dict.fromkeys(ROLES, frames), shape, **changes
-    )
+    part = write_part(folder / "clip-000.h5.part", dict.fromkeys(ROLES, frames), shape, **changes)
     return seal(part, ledger(frames), ClipTail.model_validate({"verdict": verdict}))
 
 
@@ -118,7 +116,7 @@ class SlowSink(ClipWriter):
     """Stores a frame only after a pause."""
 
     def append(self, role: Role, arrival: np.void, data: NDArray[np.uint8]) -> None:
-        time.sleep(0.02)
+        time.sleep(0.01)
         super().append(role, arrival, data)
 
 

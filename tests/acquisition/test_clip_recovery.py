@@ -20,7 +20,6 @@ from acquisition.unclosed_file import UnclosedFile, lookup3
 from bsd.errors import FoundBad, ToolkitError, UserMistake
 from tests.acquisition.clip_material import (
     SHAPE,
-    arrival,
     head,
     picture,
     write_clip,
@@ -144,8 +143,10 @@ def test_nothing_of_nothing(tmp_path: Path) -> None:
         file["frames"] = [1]
     with pytest.raises(UserMistake, match="is not the part of a clip"):
         recover(foreign)
+    part.unlink()
+    clip = write_clip(tmp_path)
     with pytest.raises(UserMistake, match="no such part file; name a file that ends in"):
-        recover(write_clip(tmp_path))
+        recover(clip)
 
 
 def test_an_existing_target_is_kept(tmp_path: Path) -> None:
@@ -174,7 +175,8 @@ def test_broken_metadata_end_at_once(tmp_path: Path) -> None:
     _killed(part, 3, "none")
     content = part.read_bytes()
     random = np.random.default_rng(8)
-    ends = {"clip": 0, "refused": 0}
+    saved = 0
+    refused = []
     for _ in range(40):
         at = int(random.integers(0, 9000))
         broken = bytearray(content)
@@ -184,11 +186,12 @@ def test_broken_metadata_end_at_once(tmp_path: Path) -> None:
         target.unlink(missing_ok=True)
         try:
             recover(part, target, keep_part=True)
-            ends["clip"] += 1
+            saved += 1
         except ToolkitError as error:
-            assert str(part) in str(error)
-            ends["refused"] += 1
-    assert min(ends.values()) > 0
+            refused.append(str(error))
+    assert saved > 0
+    assert refused
+    assert all(str(part) in line for line in refused)
 
 
 def test_the_checksum_is_the_published_one_and_hdf5_s_own(tmp_path: Path) -> None:

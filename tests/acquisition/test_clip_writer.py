@@ -1,9 +1,11 @@
 """Writing and sealing clips: what lies in the file, what is refused, full and read-only disks."""
 
+import itertools
 import json
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -133,18 +135,25 @@ def test_a_missing_or_read_only_folder_is_named(tmp_path: Path) -> None:
             ClipWriter(part, head(), dict.fromkeys(ROLES, SHAPE))
 
 
+def _filled(writer: ClipWriter, shape: FrameShape, words: str) -> int:
+    """Append until that is refused in these words; how many were stored."""
+
+    def append_for_ever() -> None:
+        for number in itertools.count():
+            writer.append("sharp", arrival(number), picture("sharp", number, shape).reshape(-1))
+
+    with pytest.raises(EnvironmentFault, match=words):
+        append_for_ever()
+    return writer.stored["sharp"]
+
+
 def test_a_full_disk_stops_before_hdf5_meets_its_end(tmp_path: Path) -> None:
     """All that was stored can still be closed, sealed and read."""
     shape = FrameShape(200, 400)
     with mounted(tmp_path / "disk", "size=8m") as disk:
         part = disk / "clip-000.h5.part"
         writer = ClipWriter(part, head(), dict.fromkeys(ROLES, shape))
-        number = 0
-        with pytest.raises(EnvironmentFault, match=f"{part}: no space left on the disk; free some"):
-            while True:
-                data = picture("sharp", number, shape).reshape(-1)
-                writer.append("sharp", arrival(number), data)
-                number += 1
+        number = _filled(writer, shape, f"{part}: no space left on the disk; free some")
         assert (8 << 20) - RESERVE_BYTES - 10 * shape.frame_bytes < number * shape.frame_bytes
         writer.close()
         with Clip(seal(part, ledger(0), GOOD)) as clip:
@@ -161,16 +170,10 @@ def test_a_disk_that_fills_from_elsewhere_costs_no_flushed_frame(
     with mounted(tmp_path / "disk", "size=3m") as disk:
         part = disk / "clip-000.h5.part"
         writer = ClipWriter(part, head(), dict.fromkeys(ROLES, shape))
-        number = 0
-        with pytest.raises(EnvironmentFault, match=f"{part}: no space left on the disk"):
-            while True:
-                writer.append("sharp", arrival(number), picture("sharp", number, shape).reshape(-1))
-                number += 1
+        number = _filled(writer, shape, f"{part}: no space left on the disk")
         assert number > 20
-        try:
+        with suppress(ToolkitError):
             writer.close()
-        except ToolkitError:
-            pass
         monkeypatch.undo()
         saved = recover(part, tmp_path / "saved.h5", keep_part=True)
         assert saved.stored["sharp"] >= number

@@ -68,7 +68,7 @@ def require_whole(path: Path, pairs: int, rate_hz: Fraction) -> Whole:
             steps_ns = np.diff(arrivals["device_ns"])
             assert abs(steps_ns - float(period_ns)).max(initial=0) < _STEP_NS, role
             residual_ns = max(residual_ns, _residual_ns(arrivals["device_ns"]))
-            sums = [zlib.crc32(frame) for frame in frames]
+            sums = [zlib.crc32(frame.data) for frame in frames]
             turn = sums[:_READY_FRAMES]
             assert len(set(turn)) == min(pairs, _READY_FRAMES)
             assert sums == [turn[n % _READY_FRAMES] for n in range(pairs)], role

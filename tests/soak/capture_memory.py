@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 _MB = 1e6
+_FEWEST = 20
 
 
 @dataclass(frozen=True)
@@ -80,21 +81,40 @@ class Growth:
                     f"{seen.descriptors}\n"
                 )
 
-    def settled(self, name: str, skip: int) -> list[Sample]:
-        """Of a process without its first ones, while it still loads and fills what it keeps."""
-        return self.samples.get(name, [])[skip:]
+    def settled(self, name: str) -> list[Sample]:
+        """Of a process, without the first sixth of them, while it fills what it keeps."""
+        seen = self.samples.get(name, [])
+        return seen[len(seen) // 6 :]
 
-    def own_mb(self, name: str, skip: int) -> tuple[float, float]:
+    def own_mb(self, name: str) -> tuple[float, float]:
         """How much memory a process gained over its samples by their slope, and how much it has."""
-        seen = self.settled(name, skip)
-        memory = np.array([each.own_mb for each in seen])
-        if len(seen) < 3:
+        memory = np.array([each.own_mb for each in self.settled(name)])
+        if len(memory) < 3:
             return 0.0, float(memory.max(initial=0.0))
-        slope = np.polyfit(np.arange(len(seen)), memory, 1)[0]
-        return float(slope * (len(seen) - 1)), float(memory.max())
+        slope = np.polyfit(np.arange(len(memory)), memory, 1)[0]
+        return float(slope * (len(memory) - 1)), float(memory.max())
 
-    def descriptors(self, name: str, skip: int) -> tuple[int, int]:
+    def descriptors(self, name: str) -> tuple[int, int]:
         """Most open files in the first half of the samples, and in the second."""
-        seen = [each.descriptors for each in self.settled(name, skip)]
+        seen = [each.descriptors for each in self.settled(name)]
         half = len(seen) // 2
         return max(seen[:half], default=0), max(seen[half:], default=0)
+
+    def told(self) -> str:
+        """Every process in words: gain and most of its memory, descriptors in both halves."""
+        words = []
+        for name in self.samples:
+            gain, most = self.own_mb(name)
+            first, second = self.descriptors(name)
+            words.append(f"{name} {gain:+.2f} to {most:.1f} MB, {first} and {second} files")
+        return "own memory by its slope, most files in either half: " + "; ".join(words)
+
+    def require_flat(self, gain_mb: float) -> None:
+        """No process grows by more than that, none keeps files open; too few samples pass."""
+        for name in self.samples:
+            if len(self.settled(name)) < _FEWEST:
+                continue
+            gain, _ = self.own_mb(name)
+            first, second = self.descriptors(name)
+            assert gain < gain_mb, f"{name}: gained {gain:.1f} MB"
+            assert second <= first + 1, f"{name}: {first} files, then {second}"

@@ -114,7 +114,7 @@ class Sessions:
             span_ns: dict[Role, tuple[int, int]] = {}
             for role in ROLES:
                 arrivals = clip.arrivals(role)
-                sums = [zlib.crc32(frame) for frame in clip.frames(role)]
+                sums = [zlib.crc32(frame.data) for frame in clip.frames(role)]
                 assert len(sums) == len(arrivals)
                 frames[role] = len(sums)
                 if not sums:

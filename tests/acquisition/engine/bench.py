@@ -35,8 +35,6 @@ READY = ["--prepared", "300", "--engine", "host", *SMALL]
 """Real time; frames show ready pictures."""
 
 
-
-
 @contextmanager
 def ready_rig(folder: Path, *words: str) -> Iterator[Rig]:
     """A prepared rig with small sensors, in a runtime folder of its own."""
@@ -105,7 +103,7 @@ def shooting(
         yield Shoot(session, apparatus, RATE, policy=policy, **fields)
 
 
-def capture(*words: str, timeout_s: float = 50.0, **fields: Any) -> subprocess.CompletedProcess:
+def capture(*words: str, timeout_s: float = 110.0, **fields: Any) -> subprocess.CompletedProcess:
     """The verb as a person types it."""
     return subprocess.run(
         [sys.executable, "-m", "acquisition.capture", *words],

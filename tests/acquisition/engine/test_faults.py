@@ -19,7 +19,7 @@ from acquisition.shoot import Outcome, Shoot
 from tests.acquisition.engine.bench import Mishap, fault, order, shooting
 from tests.hardware.twin.running_rig import Rig
 
-pytestmark = pytest.mark.rig
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 POLICIES: list[Policy] = ["discard_clip", "mark", "abort"]
 LOSSES = {
@@ -88,7 +88,9 @@ def test_a_lost_frame_is_named_and_never_paired(
             with Clip(outcome.take.final) as clip:
                 assert clip.pair_count == 30 - lost
                 assert clip.tail.findings == list(outcome.findings)
-                stamps = [(int(r["c1_device_ns"]), int(r["c2_device_ns"])) for r, _, _ in clip.pairs()]
+                stamps = [
+                    (int(r["c1_device_ns"]), int(r["c2_device_ns"])) for r, _, _ in clip.pairs()
+                ]
             steps = np.diff(np.array(stamps), axis=0)
             assert np.abs(steps[:, 0] - steps[:, 1]).max() < 2000  # each of the pulse of the other
         else:
@@ -140,7 +142,13 @@ def test_a_drifting_clock_is_told(rig: Rig, apparatus: Apparatus, tmp_path: Path
         outcome = shoot.take(order(90))
         fault(rig, "clock-drift", "sharp", drift_ppm=0)
         shoot.watch = lambda _: None
-        assert any("clock" in finding for finding in outcome.findings), (outcome.verdict, outcome.findings, outcome.pairs, [int(x) for x in outcome.recording.ledger.rows["c1_device_ns"]], [int(x) for x in outcome.recording.ledger.rows["c2_device_ns"]])
+        assert any("clock" in finding for finding in outcome.findings), (
+            outcome.verdict,
+            outcome.findings,
+            outcome.pairs,
+            [int(x) for x in outcome.recording.ledger.rows["c1_device_ns"]],
+            [int(x) for x in outcome.recording.ledger.rows["c2_device_ns"]],
+        )
         good_take(shoot, apparatus)
 
 

@@ -17,7 +17,7 @@ from acquisition.ledger_row import Verdict
 from bsd.errors import UserMistake
 from tests.acquisition.engine.bench import ROOT, capture, errors_of
 
-pytestmark = pytest.mark.rig
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 
 def viky_rig(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from hardware.twin.session_folder import CONTROL_FILE
 from tests.acquisition.engine.bench import ROOT, capture, errors_of
 from tests.hardware.twin.running_rig import Rig
 
-pytestmark = pytest.mark.rig
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 WORDS = ["--setting", "1ms8ms", "--rate", "60", "--no-persons", "-y", "--bookend", "0"]
 
