@@ -10,6 +10,7 @@ import typer
 from bsd import command, errors
 
 if TYPE_CHECKING:
+    from acquisition.guide_step import GuideOptions
     from acquisition.journal_entry import Consent
     from acquisition.prompt import Prompt
     from acquisition.rig import Rig
@@ -89,6 +90,12 @@ def main(
         float | None,
         typer.Option("--powered-minutes", min=0, help="Since the cameras were switched on."),
     ] = None,
+    near_mm: Annotated[
+        float, typer.Option("--near-mm", min=1, help="Nearer distance of the target.")
+    ] = 1500.0,
+    far_mm: Annotated[
+        float, typer.Option("--far-mm", min=1, help="Farther one: that of the scenes.")
+    ] = 4000.0,
     rig_changed: Annotated[
         str | None, typer.Option("--rig-changed", metavar="WHY", help="Go on with another rig.")
     ] = None,
@@ -148,7 +155,13 @@ def main(
         else:
             kind = "" if purpose == "scene" else purpose
             steps = calibration_steps(
-                shoot, exposures, guided=guided, purpose=kind, when=when, step=step
+                shoot,
+                exposures,
+                guided=guided,
+                purpose=kind,
+                when=when,
+                step=step,
+                options=_distances(near_mm, far_mm),
             )
         options = CaptureOptions(retries, countdown, force, before_step, powered_minutes)
         with apparatus:
@@ -166,6 +179,18 @@ def main(
                 else:
                     command.out().print(run.summary())
     return errors.EXIT_DONE
+
+
+def _distances(near_mm: float, far_mm: float) -> GuideOptions:
+    from pydantic import ValidationError
+
+    from acquisition.guide_step import GuideOptions
+    from bsd.document import first_fault
+
+    try:
+        return GuideOptions(near_mm=near_mm, far_mm=far_mm)
+    except ValidationError as error:
+        raise errors.UserMistake(f"--near-mm, --far-mm: {first_fault(error)}") from error
 
 
 def _consent(who: str | None, how: str, no_persons: bool) -> Consent | None:

@@ -10,7 +10,7 @@ from acquisition.shoot import Shoot, TakeOrder
 from bsd.errors import UserMistake
 
 if TYPE_CHECKING:
-    from acquisition.guide_step import Step
+    from acquisition.guide_step import GuideOptions, Step
     from bsd.setting import Setting
 
 
@@ -26,7 +26,14 @@ def scene_order(
 
 
 def calibration_steps(
-    shoot: Shoot, setting: Setting, *, guided: str | None, purpose: str, when: str, step: str | None
+    shoot: Shoot,
+    setting: Setting,
+    *,
+    guided: str | None,
+    purpose: str,
+    when: str,
+    step: str | None,
+    options: GuideOptions | None = None,
 ) -> list[Step]:
     """The calibration steps that a command line asks for.
 
@@ -40,6 +47,8 @@ def calibration_steps(
         ``start`` or ``end``: all that are still due.
     purpose, when, step
         Else those of this purpose and name, at this end of the session.
+    options
+        What the laboratory chose.
 
     Raises
     ------
@@ -47,8 +56,8 @@ def calibration_steps(
         There is none of that name or purpose.
     """
     rig = None if shoot.apparatus.free_running else shoot.apparatus.rig
-    start = guide.start_steps(setting, shoot.rate_hz, rig)
-    end = guide.end_steps(setting)
+    start = guide.start_steps(setting, shoot.rate_hz, rig, options)
+    end = guide.end_steps(setting, options)
     if guided is not None:
         return guide.due(start if guided == "start" else end, shoot.session.record)
     every = start if when == "start" else end

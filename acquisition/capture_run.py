@@ -198,6 +198,8 @@ class CaptureRun:
                 raise FoundBad(f"{step.name}: {'; '.join(check.remarks)}; ended by the operator")
             if answer == "k":
                 return True
+            self.shoot.session.forget(outcome.take.clip, "not fit, taken again")
+            self.outcomes.remove(outcome)
 
     def _check(self, step: Step, outcome: Outcome) -> StepCheck:
         with Clip(outcome.take.final) as clip:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from acquisition.priority import go_first
@@ -111,7 +111,6 @@ class Desk:
     def __init__(self, pipe: Connection, stuck_s: float) -> None:
         self._pipe = pipe
         self._stuck_s = stuck_s
-        self._leaving = False
         self._queue: queue.Queue[object] = queue.Queue(_ROOM)
         self._dropped = 0
         self._silence = Path(os.devnull).open("w")  # noqa: SIM115  for as long as the process lives
@@ -140,12 +139,8 @@ class Desk:
             It is time to end.
         """
         self.turn()
-        if self._leaving:
-            raise Leave
         try:
             if not self._pipe.poll(timeout_s):
-                if self._leaving:
-                    raise Leave
                 return None
             given = self._pipe.recv()
         except (EOFError, OSError) as error:  # the parent died
@@ -154,10 +149,6 @@ class Desk:
             raise Leave
         assert isinstance(given, _Order)  # noqa: S101  nothing else is sent
         return Given(self, given.number, given.order)
-
-    def leave(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """End at the next turn: also a signal's handler."""
-        self._leaving = True
 
     def post(self, message: object) -> None:
         """Put a message on its way."""
@@ -217,7 +208,7 @@ def _body(
     desk = Desk(pipe, stuck_s)
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), desk.leave)
+            signal.signal(getattr(signal, name), signal.SIG_IGN)  # the pipe's end says when
     logging.basicConfig(level=level, handlers=[_Forward(desk)], force=True)
     fault: ToolkitError | None = None
     try:
@@ -374,19 +365,16 @@ class Child:
             raise self._ended.fault
 
     def kill(self) -> None:
-        """No orphan: its pipe is closed, then it is told, then forced."""
+        """No orphan: its pipe is closed, which tells it to end; then it is forced."""
         process, self._process = self._process, None
         if process is None:
             return
         if self._pipe is not None:
             self._pipe.close()
-        for force in (None, process.terminate, process.kill):
-            if force is not None:
-                force()
-            process.join(_KILL_S)
-            if not process.is_alive():
-                break
-        process.join()
+        process.join(_KILL_S)
+        if process.is_alive():
+            process.kill()
+            process.join()
         process.close()
         self._pipe = None
         if self._ended is None:

@@ -285,7 +285,7 @@ class _Service:
         if take is None or take.sink is None:
             return
         take.fault = _in_words(error)
-        log.error("%s", take.fault)
+        log.debug("%s", take.fault)
         self._desk.tell(SinkFailed(take.fault))
         sink, take.sink = take.sink, None
         self._closing = _Closing(sink, None)
@@ -312,7 +312,7 @@ class _Service:
             " faster disk, at a lower rate or a smaller region"
         )
         take.trouble.append(text)
-        log.warning("%s", text)
+        log.debug("%s", text)
         self._desk.tell(FallingBehind(text))
 
 

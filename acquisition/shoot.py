@@ -10,15 +10,17 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from acquisition.black_level import measured_black_dn
 from acquisition.camera.fault import CameraFault
 from acquisition.clip import Clip
 from acquisition.clip_document import ClipCamera, ClipHead, ClipTail, Compression
 from acquisition.clip_writer import seal
+from acquisition.estimate import estimated_bytes
 from acquisition.ledger import Decision, Policy, decide
 from acquisition.rig import ROLES, Role
 from acquisition.take import Recording, StopAsked, Watch, record
@@ -149,6 +151,21 @@ class Shoot:
         drive = self.apparatus.drive
         if drive is None or (drive.setting, drive.rate_hz) != (setting, self.rate_hz):
             self.apparatus.set_drive(setting, self.rate_hz)
+        self._know_black()
+
+    def _know_black(self) -> None:
+        """What a camera does not tell, a dark clip of the session does."""
+        configured = self.apparatus.configured
+        if all(each.black_level_dn is not None for each in configured.values()):
+            return
+        measured = measured_black_dn(self.session.record, self.session.folder, configured)
+        for role, black_dn in measured.items():
+            if configured[role].black_level_dn is None:
+                configured[role] = replace(
+                    configured[role],
+                    black_level_dn=black_dn,
+                    without=[gap for gap in configured[role].without if "black level" not in gap],
+                )
 
     def take(self, order: TakeOrder, *, keep_short: Callable[[], bool] = lambda: False) -> Outcome:
         """Record, judge, and keep or discard.
@@ -211,10 +228,6 @@ class Shoot:
             for left in (path, part):
                 left.unlink(missing_ok=True)
 
-    def estimate_bytes(self, pulses: int) -> int:
-        """Of a take with so many frames of each camera, uncompressed."""
-        return pulses * sum(each.frame_bytes for each in self.apparatus.configured.values())
-
     def _decision(self, recording: Recording, keep_short: Callable[[], bool]) -> Decision:
         """The ledger's, unless the take was ended from outside or could not be stored."""
         stops = self.policy == "abort"
@@ -235,6 +248,9 @@ class Shoot:
         lines = (decision.reason,) if recording is None else recording.lines
         if recording is not None and recording.fault is None:
             self.session.judge(take, "discarded", lines)
+            if self.keep_discarded:  # with its ledger: recovery would save the frames alone
+                tail = self._tail(recording, decision, lines)
+                seal(take.part, recording.ledger.rows, tail)
         self._drop(take, decision.reason)
         pairs = 0 if recording is None else recording.ledger.paired
         return Outcome(
@@ -250,7 +266,8 @@ class Shoot:
             self.session.discard(take, why, keep_file=False)
 
     def _require_room(self, order: TakeOrder) -> None:
-        needed = round(ROOM * self.estimate_bytes(order.pulses))
+        sizes = {role: each.frame_bytes for role, each in self.apparatus.configured.items()}
+        needed = round(ROOM * estimated_bytes([order.pulses], sizes))
         free = shutil.disk_usage(self.session.folder).free
         if free < needed:
             raise EnvironmentFault(

@@ -298,7 +298,7 @@ class _Take:
         drive, done, head = self._apparatus.drive, self._log.done, self._head
         plan = None if drive is None else drive.plan
         exposures = {} if plan is None else {"blurry": plan.blurry, "sharp": plan.sharp}
-        stamped = {role: bool((arrivals[role]["device_ns"] != NO_TIME).all()) for role in ROLES}
+        stamped = {role: bool((arrivals[role]["device_ns"] != NO_TIME).any()) for role in ROLES}
         return Expected(
             pulses=None if done is None else min(done.n1, done.n2),
             frames=head.frames_asked,

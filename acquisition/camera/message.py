@@ -53,7 +53,8 @@ class Configured:
     readback
         Every feature that was set or that says something about the pictures.
     black_level_dn
-        In the unit of the frames' samples; None where the camera does not say so.
+        In the unit of the frames' samples; None where the camera does not say so and no dark clip
+        of the session has measured it.
     gain_db, temperature_c, exposure_us
         None where they are not known.
     without

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from genicam import genapi
+from genicam import genapi, gentl
 
 from acquisition.camera.feature import Kind, Limits, Refused, Value
 
@@ -19,7 +19,13 @@ _KINDS: tuple[tuple[Any, Kind], ...] = (
     (genapi.IString, "text"),
 )
 # What the bindings raise beside their own: a value of the wrong type, an interface they lack.
-_REFUSALS = (genapi.GenericException, TypeError, AttributeError, ValueError)
+_REFUSALS = (
+    genapi.GenericException,
+    gentl.GenericException,  # the device is gone
+    TypeError,
+    AttributeError,
+    ValueError,
+)
 
 
 class NodeTree:

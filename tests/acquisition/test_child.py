@@ -197,12 +197,10 @@ def test_a_killed_parent_leaves_no_child(word: str, tmp_path: Path) -> None:
     assert gone(pid, 15)
 
 
-def test_an_interrupt_of_the_terminal_is_left_to_the_parent() -> None:
+def test_signals_to_the_group_are_left_to_the_parent() -> None:
     with Child("echo", echo, ("",)) as child:
         assert child.pid is not None
         os.kill(child.pid, signal.SIGINT)
         assert child.ask("word", 5)[0] == "word"
-        os.kill(child.pid, signal.SIGTERM)
-        assert gone(child.pid)
-        with pytest.raises(ChildLost, match="not running"):
-            child.ask("word", 5)
+        os.kill(child.pid, signal.SIGTERM)  # a whole group may be told to end
+        assert child.ask("word", 5)[0] == "word"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-import yaml
 
 from acquisition.apparatus import Apparatus
 from acquisition.exposure import ImpossibleExposure
@@ -83,10 +81,10 @@ def test_a_trigger_that_was_renewed_is_configured_again(apparatus: Apparatus) ->
     apparatus.renew()
     assert apparatus.drive is None  # so that the next take sets it
     apparatus.set_drive(FAST, RATE)
-    assert apparatus.trigger.status().state == "IDLE"
+    assert apparatus.trigger.status().state == "idle"
 
 
-def test_one_fault_at_the_start_ends_all(rig: Rig, apparatus: Apparatus, tmp_path: Path) -> None:
+def test_one_fault_at_the_start_ends_all(rig: Rig, apparatus: Apparatus) -> None:
     """The port is held by the module's own apparatus."""
     second = Apparatus(RigFile.read(rig.file), ring_bytes=RING_BYTES)
     with pytest.raises(ToolkitError, match="use"):
@@ -94,10 +92,6 @@ def test_one_fault_at_the_start_ends_all(rig: Rig, apparatus: Apparatus, tmp_pat
     assert second.recorder.pid is None
     assert all(camera.pid is None for camera in second.cameras.values())
     assert all(alive(pid) for pid in pids_of(apparatus))  # the first is not disturbed
-    fields = yaml.safe_load(rig.file.read_text())
-    fields["cameras"]["sharp"]["producer"] = str(tmp_path / "no.cti")
-    file = tmp_path / "rig.yaml"
-    file.write_text(yaml.safe_dump(fields))
 
 
 def test_without_a_trigger_nothing_is_run(rig: Rig) -> None:
@@ -117,8 +111,8 @@ def test_no_process_outlives_it(rig: Rig, apparatus: Apparatus) -> None:
         time.sleep(0.02)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     apparatus.close()
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     apparatus.start()
     assert all(alive(pid) for pid in pids_of(apparatus))
     apparatus.close()
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors

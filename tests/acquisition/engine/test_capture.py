@@ -40,8 +40,8 @@ def one_line(done: subprocess.CompletedProcess, code: int, *told: str) -> None:
 
 def test_two_clips_with_bookends_and_then_one_more(rig: Rig, tmp_path: Path) -> None:
     out = tmp_path / "s"
-    done = shoot(rig.file, out, "--clips", "2", "--frames", "10", "--bookend", "5", "--json",
-                 "--notes", "first", "--motion", "walk", "--light", "sun", "--compress")  # fmt: skip
+    words = "--clips 2 --frames 10 --bookend 5 --json --notes first --motion walk --light sun"
+    done = shoot(rig.file, out, *words.split(), "--compress")
     assert (done.returncode, errors_of(done)) == (0, [])
     answer = json.loads(done.stdout)
     assert [each["pairs"] for each in answer["clips"]] == [20, 20]
@@ -54,7 +54,7 @@ def test_two_clips_with_bookends_and_then_one_more(rig: Rig, tmp_path: Path) -> 
             "bitshuffle-lz4", 10, 5,
         )  # fmt: skip
         assert clip.ledger["part"].tolist() == [1] * 5 + [0] * 10 + [1] * 5
-        assert [row for row, _, _ in clip.pairs()][0]["c1_frame_id"] == 0
+        assert next(row for row, _, _ in clip.pairs())["c1_frame_id"] == 0
     again = shoot(rig.file, out, "--frames", "5")
     assert again.returncode == 0
     assert "clip-002" in again.stdout

@@ -142,13 +142,8 @@ def test_a_drifting_clock_is_told(rig: Rig, apparatus: Apparatus, tmp_path: Path
         outcome = shoot.take(order(90))
         fault(rig, "clock-drift", "sharp", drift_ppm=0)
         shoot.watch = lambda _: None
-        assert any("clock" in finding for finding in outcome.findings), (
-            outcome.verdict,
-            outcome.findings,
-            outcome.pairs,
-            [int(x) for x in outcome.recording.ledger.rows["c1_device_ns"]],
-            [int(x) for x in outcome.recording.ledger.rows["c2_device_ns"]],
-        )
+        assert any("clock" in finding for finding in outcome.findings), outcome.findings
+        assert not outcome.kept
         good_take(shoot, apparatus)
 
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 
 def head_of(shoot: Shoot, frames: int, bookend: int = 0) -> ClipHead:
-    return shoot._document(  # noqa: SLF001
+    return shoot._document(
         FAST, name="clip-000", purpose="scene", frames_asked=frames, bookend_frames=bookend
     )
 
@@ -41,7 +41,7 @@ def test_every_pulse_and_frame_is_counted(rig: Rig, apparatus: Apparatus, tmp_pa
         assert (tally.delivered, tally.incomplete, tally.overflow) == (50, 0, 0)
     ticks = np.diff(made.pulses["ticks"].astype(np.int64)) * apparatus.tick_ns
     assert ticks.mean() == pytest.approx(1e9 / 60, rel=1e-4)
-    assert [each.phase for each in seen][0] == "arming"
+    assert seen[0].phase == "arming"
     assert seen[-1].phase == "closing"
     assert (seen[-1].pulses, seen[-1].asked) == (50, 50)
     assert dict(seen[-1].stored) == {"blurry": 50, "sharp": 50}
@@ -76,9 +76,11 @@ def test_a_stop_finishes_the_frame_under_way(
 def test_what_cannot_begin_leaves_nothing(rig: Rig, apparatus: Apparatus, tmp_path: Path) -> None:
     with shooting(tmp_path / "s", rig, apparatus) as shoot:
         shoot.prepare(FAST)
-        with mounted(tmp_path / "ro", "size=1m,ro") as readonly:
-            with pytest.raises(EnvironmentFault, match="read-only"):
-                record(apparatus, readonly / "clip-000.h5.part", head_of(shoot, 5))
+        with (
+            mounted(tmp_path / "ro", "size=1m,ro") as readonly,
+            pytest.raises(EnvironmentFault, match="read-only"),
+        ):
+            record(apparatus, readonly / "clip-000.h5.part", head_of(shoot, 5))
         assert not any(apparatus.is_armed(role) for role in ("blurry", "sharp"))
         part = tmp_path / "clip-000.h5.part"
         apparatus.cameras["sharp"].arm(99)  # somebody armed it already
@@ -102,6 +104,6 @@ def test_an_onlooker_that_fails_ends_the_take_in_order(
             shoot.take(order(600))
         assert "RuntimeError" in shoot.session.record.discarded[0].why
         assert apparatus.trigger is not None
-        assert apparatus.trigger.status().state == "IDLE"
+        assert apparatus.trigger.status().state == "idle"
         shoot.watch = lambda _: None
         assert shoot.take(order(8)).verdict == "good"
