@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 VERBS: dict[str, dict[str, str]] = {
     "acquisition": {
         "doctor": "acquisition.doctor",
-        "capture": "acquisition.capture",
-        "inspect": "acquisition.inspect",
+        "capture": "acquisition.capture.__main__",
+        "inspect": "acquisition.inspect.__main__",
         "preview": "acquisition.preview.__main__",
     },
     "dataset": {

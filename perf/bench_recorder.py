@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.arrival import ARRIVAL
-from acquisition.clip_document import ClipHead
-from acquisition.clip_writer import ClipWriter
+from acquisition.clip.document import ClipHead
+from acquisition.clip.sink import FrameShape
+from acquisition.clip.writer import ClipWriter
 from acquisition.rig import ROLES
-from acquisition.sink import FrameShape
 from perf.harness import Report
 
 _SHAPE = FrameShape(720, 1280)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from acquisition.health.finding import Finding
-from acquisition.trigger_line import (
+from acquisition.trigger.line import (
     PROTOCOL_VERSION,
     Damaged,
     Event,
@@ -41,7 +41,7 @@ FLASH = "python -m hardware.firmware flash --port {path}"
 
 
 class Line(Protocol):
-    """An open serial line, as `acquisition.trigger_port` opens it."""
+    """An open serial line, as `acquisition.trigger.port` opens it."""
 
     def write(self, data: bytes, /) -> None:
         """Send bytes."""
@@ -306,7 +306,7 @@ def _asked(path: str, open_line: Callable[[str], Line]) -> Probe:
 
 
 def _open_line(path: str) -> Line:
-    from acquisition.trigger_port import open_port
+    from acquisition.trigger.port import open_port
 
     return open_port(path)
 

@@ -186,7 +186,7 @@ def read_ports() -> list[Port] | None:
     try:
         from serial.tools.list_ports import comports
 
-        from acquisition.trigger_port import find_ports
+        from acquisition.trigger.port import find_ports
     except ModuleNotFoundError as missing:
         if missing.name is None or missing.name.partition(".")[0] != "serial":
             raise

@@ -11,7 +11,7 @@ import typer
 from bsd import command, errors
 
 if TYPE_CHECKING:
-    from acquisition.session import Session
+    from acquisition.session.session import Session
 
 app = command.application("Look at both views in a browser, live, and record from there.")
 
@@ -60,13 +60,13 @@ def main(
     Example: python -m acquisition.preview --rig rig.yaml --setting 2ms16ms --no-persons
     --out my-session
     """
-    from acquisition.apparatus import Apparatus
+    from acquisition.capture.interrupt import Interrupt
+    from acquisition.engine.apparatus import Apparatus
+    from acquisition.engine.shoot import Shoot
     from acquisition.exposure import parse_rate
-    from acquisition.interrupt import Interrupt
     from acquisition.preview.process import PreviewProcess
     from acquisition.preview.run import Drive, PreviewRun
     from acquisition.rig import Rig
-    from acquisition.shoot import Shoot
     from bsd.setting import Setting
 
     described = Rig.read(rig)
@@ -102,9 +102,9 @@ def _session(
     """A new session, or the one that was begun there."""
     import getpass
 
-    from acquisition.journal_entry import Consent
-    from acquisition.session import Session
-    from acquisition.session_document import SESSION_NAME
+    from acquisition.session.document import SESSION_NAME
+    from acquisition.session.journal_entry import Consent
+    from acquisition.session.session import Session
 
     stated = None
     if no_persons and consent:

@@ -22,9 +22,9 @@ from acquisition.rig import ROLES, Rig, Role
 
 if TYPE_CHECKING:
     from acquisition.camera.message import Configured
+    from acquisition.engine.shoot import Outcome, TakeOrder
+    from acquisition.engine.take_status import TakeStatus
     from acquisition.preview.idle import IdleCounts
-    from acquisition.shoot import Outcome, TakeOrder
-    from acquisition.take_status import TakeStatus
 
 NAMES: Final[dict[Role, str]] = {"blurry": "C1", "sharp": "C2"}
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from acquisition.measurement import PairMeasurement, ViewMeasurement, measure_pair, measure_view
+from acquisition.picture.measurement import (
+    PairMeasurement,
+    ViewMeasurement,
+    measure_pair,
+    measure_view,
+)
+from acquisition.picture.view import cropped, histogram
 from acquisition.preview.pair import Pair, Seen
 from acquisition.preview.status import Role
-from acquisition.view import cropped, histogram
 from bsd.errors import UserMistake
 
 BAND: Final = 0.05

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from acquisition.camera.message import Lost
-from acquisition.pulse_log import PulseLog
+from acquisition.engine.pulse_log import PulseLog
 from acquisition.rig import ROLES, Role
-from acquisition.trigger_event import Pulse
-from acquisition.trigger_message import Happened
+from acquisition.trigger.event import Pulse
+from acquisition.trigger.message import Happened
 from bsd.errors import ToolkitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from acquisition.apparatus import Apparatus
     from acquisition.camera.message import CameraStatus
+    from acquisition.engine.apparatus import Apparatus
 
 _SETTLE_S: Final = 0.1
 _STOP_S: Final = 2.0

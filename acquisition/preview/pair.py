@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from acquisition.picture.view import Frame, FrameFormat
 from acquisition.preview.status import ROLES, Role, Scenery, ViewScenery
 from acquisition.ring import NO_ID, TRUNCATED, FrameRing
-from acquisition.view import Frame, FrameFormat
 
 _NAMES: Mapping[Role, str] = {"blurry": "C1", "sharp": "C2"}
 _TRIES = 4

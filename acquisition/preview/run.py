@@ -9,27 +9,27 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from acquisition.bookend import bookend_remarks
 from acquisition.child import ChildLost
-from acquisition.clip import Clip
-from acquisition.journal_entry import TakePlan
-from acquisition.limits import Limits
-from acquisition.live_watch import LiveWatch
-from acquisition.monitor import Monitor
+from acquisition.clip.reader import Clip
+from acquisition.engine.bookend import bookend_remarks
+from acquisition.engine.monitor import Monitor
+from acquisition.engine.shoot import TakeOrder
+from acquisition.preflight.limits import Limits
+from acquisition.preflight.live_watch import LiveWatch
 from acquisition.preview.board import Board, scenery
 from acquisition.preview.idle import IdleRun
 from acquisition.preview.message import Leave, Note, StartTake, StopTake
 from acquisition.preview.status import TakeLine
 from acquisition.rig import ROLES
-from acquisition.shoot import TakeOrder
+from acquisition.session.journal_entry import TakePlan
 from bsd.errors import ToolkitError
 
 if TYPE_CHECKING:
-    from acquisition.apparatus import Apparatus
-    from acquisition.interrupt import Interrupt
+    from acquisition.capture.interrupt import Interrupt
+    from acquisition.engine.apparatus import Apparatus
+    from acquisition.engine.shoot import Outcome, Shoot
+    from acquisition.engine.take_status import TakeStatus
     from acquisition.preview.process import News, PreviewProcess
-    from acquisition.shoot import Outcome, Shoot
-    from acquisition.take_status import TakeStatus
     from bsd.setting import Setting
 
 LOOK_S: Final = 1.0

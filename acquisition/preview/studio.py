@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import cv2
 
-from acquisition import view as views
+from acquisition.picture import view as views
+from acquisition.picture.view import Picture
 from acquisition.preview import gauge
 from acquisition.preview.message import Look
 from acquisition.preview.pair import Onlooker, Seen
 from acquisition.preview.status import Role, Scenery
 from acquisition.ring import FrameRing
-from acquisition.view import Picture
 from bsd.errors import EnvironmentFault
 
 _WHOLE_PX = 960

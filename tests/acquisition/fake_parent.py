@@ -3,8 +3,8 @@
 import sys
 import time
 
-from acquisition.trigger_process import TriggerProcess
-from tests.acquisition.test_trigger import program
+from acquisition.trigger.process import TriggerProcess
+from tests.acquisition.trigger.test_controller import program
 
 if __name__ == "__main__":
     process = TriggerProcess(sys.argv[1])

@@ -8,7 +8,7 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
-from acquisition.trigger import Clock, Transport
+from acquisition.trigger.controller import Clock, Transport
 
 Kind = Literal["drop", "double", "flip", "delay", "dead"]
 

@@ -4,8 +4,8 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from acquisition.journal_entry import TakePlan
-from acquisition.session import Session
+from acquisition.session.journal_entry import TakePlan
+from acquisition.session.session import Session
 from tests.acquisition.small_clips import Content, recorded, seal_part, write_part
 
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from acquisition.arrival import ARRIVAL, ArrivalFlag
 from acquisition.camera.message import CameraIdentity, Configured
-from acquisition.clip import ClipCamera, ClipHead, ClipTail
-from acquisition.clip_writer import ClipWriter, seal
+from acquisition.clip.reader import ClipCamera, ClipHead, ClipTail
+from acquisition.clip.sink import FrameShape
+from acquisition.clip.writer import ClipWriter, seal
 from acquisition.exposure import plan
-from acquisition.ledger_row import LEDGER, NO_INDEX, NO_PULSE, PREFIX, PULSE, Verdict
+from acquisition.ledger.row import LEDGER, NO_INDEX, NO_PULSE, PREFIX, PULSE, Verdict
 from acquisition.rig import ROLES, Rig, Role
-from acquisition.session import Session
-from acquisition.session_take import Take
-from acquisition.sink import FrameShape
+from acquisition.session.session import Session
+from acquisition.session.take import Take
 from bsd.setting import Setting
 
 WIDTH, HEIGHT = 64, 48

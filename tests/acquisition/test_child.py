@@ -13,7 +13,7 @@ import pytest
 
 from acquisition.child import Child, ChildLost, Desk, Leave
 from bsd.errors import EnvironmentFault, UserMistake
-from tests.acquisition.test_trigger_process import gone
+from tests.acquisition.trigger.test_process import gone
 
 pytestmark = pytest.mark.unit
 

@@ -16,7 +16,7 @@ from acquisition.health.controller import Probe
 from acquisition.health.finding import Finding, good
 from acquisition.health.packages import Place, Requirement
 from acquisition.health.port import Access, Holder, ModemManager, Port
-from acquisition.trigger_line import crc16
+from acquisition.trigger.line import crc16
 from bsd.errors import EnvironmentFault
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.view import FrameFormat
+from acquisition.picture.view import FrameFormat
 from hardware.twin.faults_config import parse_fault
 from hardware.twin.renderer import Renderer
 from hardware.twin.sensor import Sensor, frame_generator

@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 
-from acquisition.clip_document import ClipVerdict
-from acquisition.ledger_record import Policy
-from acquisition.ledger_row import Verdict
+from acquisition.clip.document import ClipVerdict
+from acquisition.ledger.record import Policy
+from acquisition.ledger.row import Verdict
 
 pytestmark = pytest.mark.unit
 

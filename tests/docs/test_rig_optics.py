@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from acquisition.exposure import CameraTiming, ImpossibleExposure, plan
-from acquisition.guide import end_steps, start_steps
+from acquisition.guide.steps import end_steps, start_steps
 from bsd.setting import RATIO, SETTINGS
 
 pytestmark = pytest.mark.unit

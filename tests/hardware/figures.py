@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from acquisition.trigger import TriggerController
-from acquisition.trigger_port import open_port
+from acquisition.trigger.controller import TriggerController
+from acquisition.trigger.port import open_port
 from bsd.setting import SETTINGS
 from hardware.board import CLOCK_HZ, Board
 from hardware.emulator.engine import emulated

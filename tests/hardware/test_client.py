@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from acquisition.pulse_program import PulseProgram
-from acquisition.trigger import (
+from acquisition.trigger.controller import (
     Done,
     Pulse,
     Started,

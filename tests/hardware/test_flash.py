@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from acquisition.exposure import CameraTiming, plan
-from acquisition.trigger import TriggerController
-from acquisition.trigger_port import open_port
+from acquisition.trigger.controller import TriggerController
+from acquisition.trigger.port import open_port
 from bsd.errors import EnvironmentFault, FoundBad
 from bsd.setting import Setting
 from hardware.emulator.engine import library

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from acquisition.arrival import ArrivalFlag
-from acquisition.clip import Clip
-from acquisition.ledger_row import PREFIX, Verdict
+from acquisition.clip.reader import Clip
+from acquisition.ledger.row import PREFIX, Verdict
 from acquisition.rig import ROLES
 
 _NS_PER_S = 10**9

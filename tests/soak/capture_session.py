@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from acquisition.arrival import ArrivalFlag
-from acquisition.clip import Clip
-from acquisition.journal import JOURNAL_NAME, read_entries
+from acquisition.clip.reader import Clip
 from acquisition.rig import ROLES, Role
-from acquisition.session_document import DISCARDED_NAME
-from acquisition.session_record import SessionRecord
+from acquisition.session.document import DISCARDED_NAME
+from acquisition.session.journal import JOURNAL_NAME, read_entries
+from acquisition.session.record import SessionRecord
 from tests.soak.capture_witness import Reported
 
 _READY_FRAMES = 4

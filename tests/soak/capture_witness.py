@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from acquisition.recorder_service import BYTES, COUNTERS, STORED, WRITE_NS
+from acquisition.recorder.service import BYTES, COUNTERS, STORED, WRITE_NS
 
 _LARGEST_BYTES = 16 << 20  # a ring is larger than the memory that small things share
 _MOST_FRAMES = 1_000_000

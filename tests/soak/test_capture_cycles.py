@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from acquisition.apparatus import Apparatus
+from acquisition.engine.apparatus import Apparatus
 from acquisition.rig import ROLES, Role
 from acquisition.rig import Rig as RigDocument
-from acquisition.trigger_event import Done
-from acquisition.trigger_message import Happened
+from acquisition.trigger.event import Done
+from acquisition.trigger.message import Happened
 from bsd.setting import Setting
 from tests.hardware.twin.running_rig import Rig
 from tests.soak.capture_bench import prepared_rig

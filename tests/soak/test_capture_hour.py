@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from acquisition.journal import JOURNAL_NAME, read_entries
-from acquisition.session_document import DISCARDED_NAME
+from acquisition.session.document import DISCARDED_NAME
+from acquisition.session.journal import JOURNAL_NAME, read_entries
 from tests.soak.capture_bench import Capture, capture_words, capturing, last_line, prepared_rig
 from tests.soak.capture_clip import Whole, require_whole
 from tests.soak.capture_family import members, wait_for_members

@@ -12,13 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from acquisition.apparatus import Apparatus
-from acquisition.journal_entry import Consent, TakePlan
-from acquisition.ledger import Policy
+from acquisition.engine.apparatus import Apparatus
+from acquisition.engine.shoot import Shoot, TakeOrder
+from acquisition.engine.take import TakeStatus
+from acquisition.ledger.joining import Policy
 from acquisition.rig import Rig as RigFile
-from acquisition.session import Session
-from acquisition.shoot import Shoot, TakeOrder
-from acquisition.take import TakeStatus
+from acquisition.session.journal_entry import Consent, TakePlan
+from acquisition.session.session import Session
 from bsd.setting import Setting
 from hardware.twin.control import ask
 from hardware.twin.session_folder import CONTROL_FILE

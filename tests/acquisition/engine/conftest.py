@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from acquisition.apparatus import Apparatus
+from acquisition.engine.apparatus import Apparatus
 from tests.acquisition.engine.bench import ready_rig, started
 from tests.hardware.twin.running_rig import Rig
 

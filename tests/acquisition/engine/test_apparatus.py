@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from acquisition.apparatus import Apparatus
+from acquisition.engine.apparatus import Apparatus
 from acquisition.exposure import ImpossibleExposure
 from acquisition.rig import Rig as RigFile
 from bsd.errors import ToolkitError, UserMistake

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from acquisition.clip import Clip
-from acquisition.session_record import SessionRecord
+from acquisition.clip.reader import Clip
+from acquisition.session.record import SessionRecord
 from tests.acquisition.engine.bench import ROOT, capture, errors_of, ready_rig
 from tests.hardware.twin.running_rig import Rig
 from tests.mounts import mounted

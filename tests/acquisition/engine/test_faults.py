@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acquisition.apparatus import Apparatus
-from acquisition.clip import Clip
-from acquisition.ledger import Policy
-from acquisition.ledger_row import Verdict
-from acquisition.shoot import Outcome, Shoot
+from acquisition.clip.reader import Clip
+from acquisition.engine.apparatus import Apparatus
+from acquisition.engine.shoot import Outcome, Shoot
+from acquisition.ledger.joining import Policy
+from acquisition.ledger.row import Verdict
 from tests.acquisition.engine.bench import Mishap, fault, order, shooting
 from tests.hardware.twin.running_rig import Rig
 

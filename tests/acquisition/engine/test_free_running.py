@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from acquisition.clip import Clip
-from acquisition.ledger_row import Verdict
+from acquisition.clip.reader import Clip
+from acquisition.ledger.row import Verdict
 from bsd.errors import UserMistake
 from tests.acquisition.engine.bench import ROOT, capture, errors_of
 

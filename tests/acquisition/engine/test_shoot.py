@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from acquisition.apparatus import Apparatus
-from acquisition.clip import Clip
-from acquisition.journal_entry import TakePlan
-from acquisition.shoot import TakeOrder
+from acquisition.clip.reader import Clip
+from acquisition.engine.apparatus import Apparatus
+from acquisition.engine.shoot import TakeOrder
+from acquisition.session.journal_entry import TakePlan
 from bsd.errors import EnvironmentFault
 from bsd.setting import Setting
 from tests.acquisition.engine.bench import FAST, Mishap, order, session_of, shooting

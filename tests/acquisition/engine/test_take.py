@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acquisition.apparatus import Apparatus
-from acquisition.clip_document import ClipHead
-from acquisition.shoot import Shoot
-from acquisition.take import TakeStatus, record
+from acquisition.clip.document import ClipHead
+from acquisition.engine.apparatus import Apparatus
+from acquisition.engine.shoot import Shoot
+from acquisition.engine.take import TakeStatus, record
 from bsd.errors import EnvironmentFault, ToolkitError
 from tests.acquisition.engine.bench import FAST, Mishap, order, shooting
 from tests.hardware.twin.running_rig import Rig

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from acquisition.clip import Clip
+from acquisition.clip.reader import Clip
 from tests.acquisition.preview.test_server import hear, run
 from tests.hardware.twin.running_rig import SMALL, Rig, running_rig
 

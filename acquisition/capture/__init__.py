@@ -1,0 +1,1 @@
+"""``python -m acquisition.capture``: an operator records a session."""

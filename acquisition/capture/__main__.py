@@ -1,0 +1,249 @@
+"""``python -m acquisition.capture``: record clips and calibration clips into a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bsd import command, errors
+
+if TYPE_CHECKING:
+    from acquisition.capture.prompt import Prompt
+    from acquisition.guide.step import GuideOptions
+    from acquisition.rig import Rig
+    from acquisition.session.journal_entry import Consent
+    from acquisition.session.session import Session
+
+app = command.application("Record a session: scenes, and the clips that calibrate them.")
+
+Policy = Literal["discard_clip", "mark", "abort"]
+Purpose = Literal["scene", "bookend", "dark", "flat", "series", "colour", "target", "sync"]
+When = Literal["start", "end"]
+
+
+@app.command()
+def main(
+    rig: Annotated[Path, typer.Option("--rig", metavar="FILE", help="The rig's file.")],
+    setting: Annotated[str, typer.Option("--setting", help="Exposures, such as 2ms16ms.")],
+    out: Annotated[Path, typer.Option("--out", metavar="SESSION", help="New or begun session.")],
+    clips: Annotated[int, typer.Option("--clips", min=1, help="Scenes to record.")] = 1,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Pairs of each scene.")] = 150,
+    rate: Annotated[str, typer.Option("--rate", help="Frames per second.")] = "15",
+    bookend: Annotated[
+        int, typer.Option("--bookend", min=0, help="Still frames before and behind each scene.")
+    ] = 5,
+    purpose: Annotated[
+        Purpose, typer.Option("--purpose", help="Calibration clips of one kind instead of scenes.")
+    ] = "scene",
+    step: Annotated[
+        str | None, typer.Option("--step", metavar="NAME", help="One calibration clip.")
+    ] = None,
+    guided: Annotated[
+        When | None, typer.Option("--guided", help="All calibration clips that are still due.")
+    ] = None,
+    when: Annotated[
+        When, typer.Option("--when", help="Which end of the session --purpose and --step mean.")
+    ] = "start",
+    policy: Annotated[
+        Policy, typer.Option("--policy", help="What the loss of a frame means.")
+    ] = "discard_clip",
+    retries: Annotated[
+        int, typer.Option("--retries", min=0, help="How often a discarded take is tried again.")
+    ] = 2,
+    countdown: Annotated[
+        int, typer.Option("--countdown", min=0, metavar="S", help="Seconds before each take.")
+    ] = 0,
+    motion: Annotated[str, typer.Option("--motion", help="Type of motion, for the clips.")] = "",
+    light: Annotated[str, typer.Option("--light", help="What lights the scene.")] = "",
+    notes: Annotated[str, typer.Option("--notes", help="Free words, for the clips.")] = "",
+    operator: Annotated[
+        str | None, typer.Option("--operator", help="Who records; default: the user's name.")
+    ] = None,
+    consent: Annotated[
+        str | None, typer.Option("--consent", metavar="WHO", help="Persons seen, who consented.")
+    ] = None,
+    consent_how: Annotated[
+        str, typer.Option("--consent-how", metavar="HOW", help="How, such as by a signed form.")
+    ] = "",
+    no_persons: Annotated[
+        bool, typer.Option("--no-persons", help="State that no persons are recorded.")
+    ] = False,
+    licence: Annotated[
+        str, typer.Option("--licence", help="Terms under which the material may be published.")
+    ] = "",
+    free_running: Annotated[
+        bool, typer.Option("--free-running", help="Without a trigger; no pair is claimed.")
+    ] = False,
+    compress: Annotated[
+        bool, typer.Option("--compress", help="Bitshuffle-LZ4: smaller, and slower.")
+    ] = False,
+    keep_discarded: Annotated[
+        bool, typer.Option("--keep-discarded", help="Keep the frames of discarded takes.")
+    ] = False,
+    before_step: Annotated[
+        Path | None,
+        typer.Option("--before-step", metavar="PROGRAM", help="Is run before each clip."),
+    ] = None,
+    powered_minutes: Annotated[
+        float | None,
+        typer.Option("--powered-minutes", min=0, help="Since the cameras were switched on."),
+    ] = None,
+    near_mm: Annotated[
+        float, typer.Option("--near-mm", min=1, help="Nearer distance of the target.")
+    ] = 1500.0,
+    far_mm: Annotated[
+        float, typer.Option("--far-mm", min=1, help="Farther one: that of the scenes.")
+    ] = 4000.0,
+    rig_changed: Annotated[
+        str | None, typer.Option("--rig-changed", metavar="WHY", help="Go on with another rig.")
+    ] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option("--forget", metavar="CLIP", help="Take a clip out of the session."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Record although the preflight finds a fault.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> int:
+    """Record into a session: preflight, then scenes or calibration clips.
+
+    Running the same command again goes on with the session. What a device did not deliver is
+    never stored as a pair; a discarded take is tried again.
+
+    Example: python -m acquisition.capture --rig rig.yaml --setting 2ms16ms --clips 3 --frames 150
+    --no-persons --out my-session
+    """
+    from acquisition.capture.interrupt import Interrupt
+    from acquisition.capture.order import calibration_steps, scene_order
+    from acquisition.capture.prompt import Prompt
+    from acquisition.capture.run import CaptureOptions, CaptureRun
+    from acquisition.engine.apparatus import Apparatus
+    from acquisition.engine.shoot import Shoot
+    from acquisition.exposure import parse_rate
+    from acquisition.rig import Rig
+    from bsd.setting import Setting
+
+    described, exposures, rate_hz = Rig.read(rig), Setting.parse(setting), parse_rate(rate)
+    prompt = Prompt(Prompt.has_keyboard() and not yes)
+    apparatus = Apparatus(described, free_running)
+    if not free_running:
+        apparatus.plan(exposures, rate_hz)  # what is impossible is said before anything is opened
+    stated = _consent(consent, consent_how, no_persons)
+    is_scene = purpose in ("scene", "bookend") and step is None and guided is None
+    with _session(
+        out, rig, prompt, described, operator=operator, consent=stated, licence=licence,
+        rig_changed=rig_changed, forget=forget or [],
+    ) as session:  # fmt: skip
+        shoot = Shoot(
+            session,
+            apparatus,
+            rate_hz,
+            policy=policy,
+            keep_discarded=keep_discarded,
+            compression="bitshuffle-lz4" if compress else "none",
+        )
+        scene = scene_order(
+            exposures, frames, bookend, motion=motion, notes=notes, light=light, purpose=purpose
+        )
+        steps = []
+        if is_scene:
+            _require_consent(session)
+        else:
+            kind = "" if purpose == "scene" else purpose
+            steps = calibration_steps(
+                shoot,
+                exposures,
+                guided=guided,
+                purpose=kind,
+                when=when,
+                step=step,
+                options=_distances(near_mm, far_mm),
+            )
+        options = CaptureOptions(retries, countdown, force, before_step, powered_minutes)
+        with apparatus:
+            run = CaptureRun(shoot, exposures, prompt, Interrupt(), options)
+            try:
+                if is_scene:
+                    run.check([scene.pulses] * clips)
+                    run.scenes(clips, scene)
+                else:
+                    run.check([each.frames for each in steps])
+                    run.steps(steps)
+            finally:
+                if json:
+                    command.print_json(run.as_fields())
+                else:
+                    command.out().print(run.summary())
+    return errors.EXIT_DONE
+
+
+def _distances(near_mm: float, far_mm: float) -> GuideOptions:
+    from pydantic import ValidationError
+
+    from acquisition.guide.step import GuideOptions
+    from bsd.document import first_fault
+
+    try:
+        return GuideOptions(near_mm=near_mm, far_mm=far_mm)
+    except ValidationError as error:
+        raise errors.UserMistake(f"--near-mm, --far-mm: {first_fault(error)}") from error
+
+
+def _consent(who: str | None, how: str, no_persons: bool) -> Consent | None:
+    from acquisition.session.journal_entry import Consent
+
+    if no_persons:
+        if who:
+            raise errors.UserMistake("--no-persons and --consent exclude each other; give one")
+        return Consent(persons=False)
+    if who is None:
+        return None
+    if not how.strip():
+        raise errors.UserMistake("--consent: say how, such as --consent-how 'signed form'")
+    return Consent(persons=True, who=who, how=how)
+
+
+def _require_consent(session: Session) -> None:
+    """Said before devices are started; the session itself refuses a scene without it."""
+    if session.record.consent is None:
+        raise errors.UserMistake(
+            f"{session.folder}: a scene is recorded only with a statement on persons: say who"
+            " consented and how (--consent, --consent-how), or --no-persons"
+        )
+
+
+def _session(
+    out: Path,
+    rig_file: Path,
+    prompt: Prompt,
+    rig: Rig,  # noqa: ARG001  was read: it is known to be good
+    *,
+    operator: str | None,
+    consent: Consent | None,
+    licence: str,
+    rig_changed: str | None,
+    forget: list[str],
+) -> Session:
+    """The session of a folder: a new one, or the one that was begun there."""
+    import getpass
+
+    from acquisition.session.document import SESSION_NAME
+    from acquisition.session.session import Session
+
+    if (out / SESSION_NAME).exists():
+        session = Session.open(out, rig_file, rig_changed=rig_changed, forget=forget)
+        for line in session.report:
+            prompt.say(line, "yellow")
+        if consent is not None or licence:
+            session.state(consent=consent, licence_note=licence or None)
+        return session
+    name = operator or prompt.text("operator:") or getpass.getuser()
+    return Session.create(out, rig_file, operator=name, consent=consent, licence_note=licence)
+
+
+if __name__ == "__main__":
+    command.run(app, "acquisition.capture")

@@ -1,0 +1,1 @@
+"""The clip file: written frame by frame, sealed, recovered, read lazily."""

@@ -1,0 +1,1 @@
+"""A rig's devices together, and takes made with them."""

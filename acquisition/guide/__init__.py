@@ -1,0 +1,1 @@
+"""The calibration clips of a session, one step after the other."""

@@ -1,0 +1,1 @@
+"""``python -m acquisition.inspect``: a clip or a session, looked at."""

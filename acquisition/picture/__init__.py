@@ -1,0 +1,1 @@
+"""What raw frames look like and what they tell: pure functions of arrays."""

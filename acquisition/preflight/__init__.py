@@ -1,0 +1,1 @@
+"""Everything that would spoil a session, found before and while it is recorded."""

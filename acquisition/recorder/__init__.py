@@ -1,0 +1,1 @@
+"""The process that stores what the cameras' rings hold."""

@@ -1,0 +1,1 @@
+"""A session's folder and its journal."""

@@ -1,0 +1,1 @@
+"""The trigger controller's client: its line, its conversation, its process."""
