@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,10 +11,7 @@ import typer
 from bsd import command, errors
 
 if TYPE_CHECKING:
-    from acquisition.capture.prompt import Prompt
     from acquisition.guide.step import GuideOptions
-    from acquisition.rig import Rig
-    from acquisition.session.journal_entry import Consent
     from acquisition.session.session import Session
 
 app = command.application("Record a session: scenes, and the clips that calibrate them.")
@@ -103,6 +101,9 @@ def main(
         list[str] | None,
         typer.Option("--forget", metavar="CLIP", help="Take a clip out of the session."),
     ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show both views in a browser while recording.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Record although the preflight finds a fault.")
@@ -119,12 +120,15 @@ def main(
     """
     from acquisition.capture.interrupt import Interrupt
     from acquisition.capture.order import calibration_steps, scene_order
+    from acquisition.capture.page import CapturePage
     from acquisition.capture.prompt import Prompt
     from acquisition.capture.run import CaptureOptions, CaptureRun
     from acquisition.engine.apparatus import Apparatus
     from acquisition.engine.shoot import Shoot
     from acquisition.exposure import parse_rate
+    from acquisition.preview.process import PreviewProcess
     from acquisition.rig import Rig
+    from acquisition.session.opening import open_session, stated_consent
     from bsd.setting import Setting
 
     described, exposures, rate_hz = Rig.read(rig), Setting.parse(setting), parse_rate(rate)
@@ -132,12 +136,20 @@ def main(
     apparatus = Apparatus(described, free_running)
     if not free_running:
         apparatus.plan(exposures, rate_hz)  # what is impossible is said before anything is opened
-    stated = _consent(consent, consent_how, no_persons)
     is_scene = purpose in ("scene", "bookend") and step is None and guided is None
-    with _session(
-        out, rig, prompt, described, operator=operator, consent=stated, licence=licence,
-        rig_changed=rig_changed, forget=forget or [],
-    ) as session:  # fmt: skip
+    with ExitStack() as stack:
+        session = stack.enter_context(
+            open_session(
+                out,
+                rig,
+                operator=operator or prompt.text("operator:") or None,
+                say=lambda line: prompt.say(line, "yellow"),
+                consent=stated_consent(consent, consent_how, no_persons=no_persons),
+                licence=licence,
+                rig_changed=rig_changed,
+                forget=forget or [],
+            )
+        )
         shoot = Shoot(
             session,
             apparatus,
@@ -164,20 +176,26 @@ def main(
                 options=_distances(near_mm, far_mm),
             )
         options = CaptureOptions(retries, countdown, force, before_step, powered_minutes)
-        with apparatus:
-            run = CaptureRun(shoot, exposures, prompt, Interrupt(), options)
-            try:
-                if is_scene:
-                    run.check([scene.pulses] * clips)
-                    run.scenes(clips, scene)
-                else:
-                    run.check([each.frames for each in steps])
-                    run.steps(steps)
-            finally:
-                if json:
-                    command.print_json(run.as_fields())
-                else:
-                    command.out().print(run.summary())
+        interrupt = Interrupt()
+        page = None
+        if preview:
+            process = stack.enter_context(PreviewProcess(apparatus.rings))
+            prompt.say(f"preview: {process.url}")
+            page = CapturePage(process, shoot, interrupt)
+        stack.enter_context(apparatus)
+        run = CaptureRun(shoot, exposures, prompt, interrupt, options, page=page)
+        try:
+            if is_scene:
+                run.check([scene.pulses] * clips)
+                run.scenes(clips, scene)
+            else:
+                run.check([each.frames for each in steps])
+                run.steps(steps)
+        finally:
+            if json:
+                command.print_json(run.as_fields())
+            else:
+                command.out().print(run.summary())
     return errors.EXIT_DONE
 
 
@@ -193,20 +211,6 @@ def _distances(near_mm: float, far_mm: float) -> GuideOptions:
         raise errors.UserMistake(f"--near-mm, --far-mm: {first_fault(error)}") from error
 
 
-def _consent(who: str | None, how: str, no_persons: bool) -> Consent | None:
-    from acquisition.session.journal_entry import Consent
-
-    if no_persons:
-        if who:
-            raise errors.UserMistake("--no-persons and --consent exclude each other; give one")
-        return Consent(persons=False)
-    if who is None:
-        return None
-    if not how.strip():
-        raise errors.UserMistake("--consent: say how, such as --consent-how 'signed form'")
-    return Consent(persons=True, who=who, how=how)
-
-
 def _require_consent(session: Session) -> None:
     """Said before devices are started; the session itself refuses a scene without it."""
     if session.record.consent is None:
@@ -214,35 +218,6 @@ def _require_consent(session: Session) -> None:
             f"{session.folder}: a scene is recorded only with a statement on persons: say who"
             " consented and how (--consent, --consent-how), or --no-persons"
         )
-
-
-def _session(
-    out: Path,
-    rig_file: Path,
-    prompt: Prompt,
-    rig: Rig,  # noqa: ARG001  was read: it is known to be good
-    *,
-    operator: str | None,
-    consent: Consent | None,
-    licence: str,
-    rig_changed: str | None,
-    forget: list[str],
-) -> Session:
-    """The session of a folder: a new one, or the one that was begun there."""
-    import getpass
-
-    from acquisition.session.document import SESSION_NAME
-    from acquisition.session.session import Session
-
-    if (out / SESSION_NAME).exists():
-        session = Session.open(out, rig_file, rig_changed=rig_changed, forget=forget)
-        for line in session.report:
-            prompt.say(line, "yellow")
-        if consent is not None or licence:
-            session.state(consent=consent, licence_note=licence or None)
-        return session
-    name = operator or prompt.text("operator:") or getpass.getuser()
-    return Session.create(out, rig_file, operator=name, consent=consent, licence_note=licence)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+from bsd.errors import ToolkitError
+
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -25,10 +27,22 @@ class Interrupt:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """While the block runs, the first interrupt only sets `asked`. For the main thread."""
+        """While the block runs, the first interrupt only sets `asked`. For the main thread.
+
+        What fails in the block after that is the interrupt's doing: SIGTERM to the whole group of
+        processes ends devices, too.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The second interrupt, or a fault after the first.
+        """
         before = {number: signal.signal(number, self._note) for number in _SIGNALS}
         try:
             yield
+        except ToolkitError:
+            self.raise_if_asked()
+            raise
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

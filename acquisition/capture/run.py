@@ -26,6 +26,7 @@ from bsd.errors import FoundBad
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from acquisition.capture.page import CapturePage
     from acquisition.capture.prompt import Prompt
     from acquisition.engine.take_status import TakeStatus
     from acquisition.guide.check import StepCheck
@@ -78,6 +79,8 @@ class CaptureRun:
         Ctrl-C.
     options
         How it goes.
+    page
+        The preview's page, where it is shown.
     """
 
     shoot: Shoot
@@ -86,6 +89,7 @@ class CaptureRun:
     interrupt: Interrupt
     options: CaptureOptions = field(default_factory=CaptureOptions)
     limits: Limits = field(default_factory=Limits)
+    page: CapturePage | None = None
     outcomes: list[Outcome] = field(init=False, default_factory=list)
     found: Preflight | None = field(init=False, default=None)
 
@@ -94,7 +98,7 @@ class CaptureRun:
         self._monitor: Monitor | None = None
         self._watch = LiveWatch(self.limits)
         self._title = ""
-        self._is_scene = True
+        self._order: TakeOrder | None = None
         self._seen: deque[PairMeasurement] = deque(maxlen=1)
         self.shoot.watch = self._show
         self.shoot.stop_asked = self.interrupt.reason
@@ -241,17 +245,26 @@ class CaptureRun:
         attempt = shoot.session.record.next_attempt(self._next_name())
         what = plan.step or plan.purpose
         self._title = f"{self._next_name()}.{attempt} {what} {order.setting.name}"
-        self._is_scene = order.step is None
         self._seen.clear()
         with self.interrupt.held(), self._screen:
             shoot.prepare(order.setting)
             self._monitor = Monitor(
                 shoot.apparatus.rings, shoot.apparatus.rig, shoot.apparatus.configured
             )
-            return shoot.take(order)
+            if self.page is not None:
+                self.page.begin(order)
+            self._order = order
+            outcome = shoot.take(order)
+            if self.page is not None:
+                self.page.end(outcome)
+            return outcome
 
     def _next_name(self) -> str:
         return f"clip-{self.shoot.session.record.next_number:03d}"
+
+    @property
+    def _is_scene(self) -> bool:
+        return self._order is None or self._order.step is None
 
     @property
     def _warnings(self) -> list[Check]:
@@ -260,6 +273,8 @@ class CaptureRun:
 
     def _show(self, status: TakeStatus) -> None:
         """Several times a second while a take runs."""
+        if self.page is not None and self._order is not None:
+            self.page.progress(self._next_name(), self._order, status)
         if self._monitor is not None and status.phase == "running":
             seen = self._monitor.look()
             if seen is not None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from bsd import command, errors
-
-if TYPE_CHECKING:
-    from acquisition.session.session import Session
 
 app = command.application("Look at both views in a browser, live, and record from there.")
 
@@ -67,6 +64,7 @@ def main(
     from acquisition.preview.process import PreviewProcess
     from acquisition.preview.run import Drive, PreviewRun
     from acquisition.rig import Rig
+    from acquisition.session.opening import open_session, stated_consent
     from bsd.setting import Setting
 
     described = Rig.read(rig)
@@ -78,7 +76,13 @@ def main(
         shoot = None
         if out is not None and take:
             session = stack.enter_context(
-                _session(out, rig, operator, consent, consent_how, no_persons=no_persons)
+                open_session(
+                    out,
+                    rig,
+                    operator=operator,
+                    say=lambda line: command.err().print(line, style="yellow", markup=False),
+                    consent=stated_consent(consent, consent_how, no_persons=no_persons),
+                )
             )
             shoot = Shoot(session, apparatus, drive.rate_hz, policy=policy)
         page = stack.enter_context(PreviewProcess(apparatus.rings, host, port))
@@ -88,39 +92,6 @@ def main(
         with interrupt.held():
             PreviewRun(apparatus, page, shoot, drive, interrupt).serve()
     return errors.EXIT_DONE
-
-
-def _session(
-    out: Path,
-    rig_file: Path,
-    operator: str | None,
-    consent: str | None,
-    how: str,
-    *,
-    no_persons: bool,
-) -> Session:
-    """A new session, or the one that was begun there."""
-    import getpass
-
-    from acquisition.session.document import SESSION_NAME
-    from acquisition.session.journal_entry import Consent
-    from acquisition.session.session import Session
-
-    stated = None
-    if no_persons and consent:
-        raise errors.UserMistake("--no-persons and --consent exclude each other; give one")
-    if consent and not how.strip():
-        raise errors.UserMistake("--consent: say how, such as --consent-how 'signed form'")
-    if no_persons or consent:
-        stated = Consent(persons=not no_persons, who=consent or "", how=how)
-    if (out / SESSION_NAME).exists():
-        session = Session.open(out, rig_file)
-        for line in session.report:
-            command.err().print(line, style="yellow", markup=False)
-        if stated is not None:
-            session.state(consent=stated)
-        return session
-    return Session.create(out, rig_file, operator=operator or getpass.getuser(), consent=stated)
 
 
 def _tell(url: str, *, public: bool, as_json: bool, show: bool) -> None:

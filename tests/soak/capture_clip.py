@@ -14,9 +14,11 @@ from acquisition.clip.reader import Clip
 from acquisition.ledger.row import PREFIX, Verdict
 from acquisition.rig import ROLES
 
+READY_FRAMES = 4
+"""The virtual rig sends so many prepared frames in turn."""
+
 _NS_PER_S = 10**9
 _STEP_NS = 100_000
-_READY_FRAMES = 4  # the virtual rig sends so many in turn
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,10 @@ class Whole:
         In it.
     residual_ns
         Largest distance of a frame's device time from a straight line through all of its camera.
-    checksum
-        Of every frame, so that a clip can be told from another one.
     """
 
     pairs: int
     residual_ns: float
-    checksum: int
 
 
 def require_whole(path: Path, pairs: int, rate_hz: Fraction) -> Whole:
@@ -52,7 +51,7 @@ def require_whole(path: Path, pairs: int, rate_hz: Fraction) -> Whole:
         period_ns = _NS_PER_S / rate_hz
         expected_ns = np.array([round(n * period_ns) for n in range(pairs)])
         assert abs(rows["pulse_ns"] - expected_ns).max() <= clip.head.tick_ns
-        residual_ns, checksum = 0.0, 0
+        residual_ns = 0.0
         for role in ROLES:
             arrivals, prefix = clip.arrivals(role), PREFIX[role]
             frames = clip.frames(role)
@@ -69,11 +68,10 @@ def require_whole(path: Path, pairs: int, rate_hz: Fraction) -> Whole:
             assert abs(steps_ns - float(period_ns)).max(initial=0) < _STEP_NS, role
             residual_ns = max(residual_ns, _residual_ns(arrivals["device_ns"]))
             sums = [zlib.crc32(frame.data) for frame in frames]
-            turn = sums[:_READY_FRAMES]
-            assert len(set(turn)) == min(pairs, _READY_FRAMES)
-            assert sums == [turn[n % _READY_FRAMES] for n in range(pairs)], role
-            checksum = zlib.crc32(np.array(sums, dtype=np.uint32).tobytes(), checksum)
-    return Whole(pairs, residual_ns, checksum)
+            turn = sums[:READY_FRAMES]
+            assert len(set(turn)) == min(pairs, READY_FRAMES)
+            assert sums == [turn[n % READY_FRAMES] for n in range(pairs)], role
+    return Whole(pairs, residual_ns)
 
 
 def _residual_ns(device_ns: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> float:

