@@ -97,6 +97,7 @@ def test_a_page_that_died_stops_nothing() -> None:
     assert not interrupt.asked
 
 
+@pytest.mark.timeout(240)
 def test_the_verb_serves_the_page_with_its_token_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +105,7 @@ def test_the_verb_serves_the_page_with_its_token_only(
     run.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
     with running_rig(tmp_path, "--prepared", "300", "--engine", "host", *SMALL) as rig:
-        words = ["--rig", str(rig.file), "--setting", "2ms16ms", "--frames", "60", "--no-persons"]
+        words = ["--rig", str(rig.file), "--setting", "2ms16ms", "--frames", "20", "--no-persons"]
         capture = subprocess.Popen(
             [sys.executable, "-m", "acquisition.capture", *words, "--out", str(tmp_path / "s"),
              "-y", "--preview", "--operator", "test"],
@@ -116,10 +117,10 @@ def test_the_verb_serves_the_page_with_its_token_only(
             line = capture.stderr.readline()
             assert line, said
             said += line
-        with urllib.request.urlopen(found[1], timeout=10) as answer:
+        with urllib.request.urlopen(found[1], timeout=10) as answer:  # noqa: S310  its own page
             assert b"<html" in answer.read().lower()
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(found[1].partition("?")[0], timeout=10)
-        _, rest = capture.communicate(timeout=45)
+            urllib.request.urlopen(found[1].partition("?")[0], timeout=10)  # noqa: S310
+        _, rest = capture.communicate(timeout=150)
         assert capture.returncode == 0, rest
-        assert "good, 70 pairs" in rest
+        assert "good, 30 pairs" in rest
