@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from acquisition.camera_timing import CameraTiming
 from bsd.document import Document, Part
@@ -62,6 +62,8 @@ class Camera(Part):
         GenICam name of the delivered format, such as ``BayerRG12``.
     flip
         How the view reaches the sensor: the reflected one is mirrored.
+    region
+        x, y, width, height in pixels as the sensor delivers them, before `flip`; None: all of it.
     settings
         GenICam features to set beside those that a capture sets itself.
     timing
@@ -72,6 +74,7 @@ class Camera(Part):
     serial: str = Field(min_length=1)
     pixel_format: str = "BayerRG8"
     flip: Literal["none", "horizontal", "vertical"] = "none"
+    region: tuple[NonNegativeInt, NonNegativeInt, PositiveInt, PositiveInt] | None = None
     settings: dict[str, bool | int | float | str] = Field(default_factory=dict)
     timing: CameraTiming
 

@@ -24,15 +24,17 @@ if_there      nothing           refused, or said in words with no trigger
 """
 
 _ROUNDS: Final = 3
-_OFF_NAMES: Final = ("Off", "None", "Disabled", "Disable", "False")
+OFF_NAMES: Final = ("Off", "None", "Disabled", "Disable", "False")
+"""What a choice may call its being off."""
 _NO_STEP_SHARE: Final = 1e-3  # a device that tells no step may round to its lines or clock
 
 
 class Special(Enum):
-    """Values that depend on the feature."""
+    """Values that depend on the feature; `UNITY` is 0 dB, or the nearest that it takes."""
 
     OFF = "off"
     LARGEST = "largest"
+    UNITY = "unity"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Assignment:
         Of the SFNC 2.x; `acquisition.camera.feature.FALLBACKS` apply.
     selector, entry
         Of the selector that has to stand at `entry` for this.
+    near
+        How far what is read back may be off where the step is smaller.
     note
         Words for what is lost where it is missing.
     remedy
@@ -58,6 +62,7 @@ class Assignment:
     remedy: str = ""
     selector: str = ""
     entry: str = ""
+    near: float = 0.0
 
     @property
     def key(self) -> str:
@@ -104,7 +109,10 @@ def assign(
     list of Difference
         What is missing or otherwise.
     """
-    last = {assignment.key: assignment for assignment in assignments}
+    last: dict[str, Assignment] = {}
+    for assignment in assignments:
+        last.pop(assignment.key, None)  # compared where it was set last
+        last[assignment.key] = assignment
     reasons: dict[str, str] = {}
     asked: dict[str, Value] = {}
     with selectors_kept(tree, {each.selector for each in assignments if each.selector}):
@@ -184,7 +192,7 @@ def _compare(
             continue
         key = f"{name}[{each.entry}]" if each.selector else name
         readback[key] = got
-        if value is None or not _same(tree, name, value, got):
+        if value is None or not _same(tree, name, value, got, each.near):
             differences.append(Difference(each, value, got, missing=False, reason=reason))
     return readback, differences
 
@@ -209,14 +217,18 @@ def _converted(tree: FeatureTree, name: str, value: Value | Special) -> Value:
 def _as_choice(tree: FeatureTree, name: str, value: Value | Special) -> str:
     entries = tree.entries(name)
     if value is Special.OFF or value is False:
-        off = [entry for entry in _OFF_NAMES if entry in entries]
-        return off[0] if off else _OFF_NAMES[0]
+        off = [entry for entry in OFF_NAMES if entry in entries]
+        return off[0] if off else OFF_NAMES[0]
     return "On" if value is True else str(value)
 
 
 def _as_number(tree: FeatureTree, name: str, value: Value | Special) -> float:
     if value is Special.OFF:
         return 0.0
+    if value is Special.UNITY:
+        limits = tree.limits(name)
+        least = limits.least if name.endswith("Raw") else 0.0
+        return min(max(least, limits.least), limits.most)
     if value is Special.LARGEST:
         limits = tree.limits(name)
         step = limits.step or 1.0
@@ -227,9 +239,9 @@ def _as_number(tree: FeatureTree, name: str, value: Value | Special) -> float:
         raise Refused(f"{name} is a number, not {value!r}") from error
 
 
-def _same(tree: FeatureTree, name: str, asked: Value, got: Value) -> bool:
+def _same(tree: FeatureTree, name: str, asked: Value, got: Value, near: float = 0.0) -> bool:
     if isinstance(asked, str) or isinstance(got, str | bool):
         return asked == got
     step = tree.limits(name).step
-    near = step if step else max(abs(asked) * _NO_STEP_SHARE, 1e-9)
+    near = max(near, step if step else max(abs(asked) * _NO_STEP_SHARE, 1e-9))
     return abs(asked - got) <= near * (1 + 1e-9) if isinstance(got, float) else asked == got

@@ -10,7 +10,9 @@ from pydantic import Field, model_validator
 from acquisition.camera.assignment import Assignment, Difference, Special, assign
 from acquisition.camera.fault import CameraFault, CameraUnfit
 from acquisition.camera.feature import FALLBACKS, FeatureTree, Value, found
+from acquisition.camera.gain import GAINS, check_unit, gain_left, gain_plan
 from acquisition.camera.pixel_format import pixel_format
+from acquisition.camera.trigger_plan import delay_remedy, of_trigger, triggers_off
 from bsd.document import Part
 from bsd.errors import UserMistake
 
@@ -71,7 +73,7 @@ WHOLE: Final = (
 )
 """1, so that a sample is one photosite."""
 
-FROM_RIG: Final = ("TriggerSource", "TriggerActivation", "TriggerDelay", "ChunkModeActive")
+FROM_RIG: Final = ("TriggerSource", "TriggerActivation", "TriggerDelay", "ChunkModeActive", *GAINS)
 """Set by a capture, and still the rig's to say otherwise."""
 
 REGION: Final = ("OffsetX", "OffsetY", "Width", "Height")
@@ -150,7 +152,7 @@ def configure(
             without.append(fault)
         elif fault is not None:
             raise fault
-    return readback, without
+    return readback, list(dict.fromkeys([*without, *gain_left(readback, settings.extra)]))
 
 
 def touched(tree: FeatureTree, extras: dict[str, Value]) -> list[Assignment]:
@@ -160,16 +162,18 @@ def touched(tree: FeatureTree, extras: dict[str, Value]) -> list[Assignment]:
         "none": CameraSettings(trigger="none", exposure="timed", exposure_us=1.0, rate_hz=1.0),
     }
     planned = [each for settings in names.values() for each in _plan(tree, settings)]
+    planned.append(Assignment("BlackLevel", 0.0))  # an automatic function moves it
     planned += [Assignment(name, value) for name, value in extras.items()]
     return list({each.key: each for each in planned}.values())
 
 
 def _plan(tree: FeatureTree, settings: CameraSettings) -> Iterator[Assignment]:
     """Trigger off before all, since some cameras lock the rest while it is on; on after all."""
-    yield from _triggers_off(tree)
+    yield from triggers_off(tree)
     yield Assignment("AcquisitionMode", "Continuous")
     for name in AUTOMATICS:
         yield Assignment(name, Special.OFF, remedy="an automatic function cannot be switched off")
+    yield from gain_plan(tree, settings.extra)
     yield from _linear(tree)
     yield from _geometry(settings)
     yield from _rate(settings)
@@ -177,41 +181,18 @@ def _plan(tree: FeatureTree, settings: CameraSettings) -> Iterator[Assignment]:
     overridden = settings.extra
     if settings.trigger == "hardware":
         if "TriggerSource" not in overridden:
-            yield _of_trigger("TriggerSource", settings.line, "must")
+            yield of_trigger("TriggerSource", settings.line, "must")
         if "TriggerActivation" not in overridden:
-            yield _of_trigger("TriggerActivation", "RisingEdge", "should")
+            yield of_trigger("TriggerActivation", "RisingEdge", "should")
         if "TriggerDelay" not in overridden:
-            yield _of_trigger("TriggerDelay", 0.0, "if_there")
+            yield of_trigger("TriggerDelay", 0.0, "if_there", remedy=delay_remedy(tree))
     for name, value in settings.extra.items():
-        if name in FROM_RIG:
-            yield _of_trigger(name, value, "must") if "Trigger" in name else Assignment(name, value)
+        if name in FROM_RIG and name not in GAINS:
+            yield of_trigger(name, value, "must") if "Trigger" in name else Assignment(name, value)
         else:
             yield Assignment(name, value, "must", remedy="mend it in the settings of rig.yaml")
     if settings.trigger == "hardware":
-        yield _of_trigger("TriggerMode", "On", "must")
-
-
-def _of_trigger(
-    name: str,
-    value: Value,
-    need: Literal["must", "should", "if_there"],
-    entry: str = "FrameStart",
-) -> Assignment:
-    remedies = {
-        "TriggerMode": "so it cannot follow the rig's trigger; record without trigger",
-        "TriggerSource": "name the camera's line in rig.yaml: settings: {TriggerSource: …}",
-    }
-    note = "which edge of the trigger begins an exposure is not told" if need == "should" else ""
-    remedy = remedies.get(name, "see the camera's manual")
-    return Assignment(name, value, need, note, remedy, "TriggerSelector", entry)
-
-
-def _triggers_off(tree: FeatureTree) -> Iterator[Assignment]:
-    yield _of_trigger("TriggerMode", "Off", "if_there")
-    if tree.has("TriggerSelector"):
-        for entry in tree.entries("TriggerSelector"):
-            if entry != "FrameStart":
-                yield _of_trigger("TriggerMode", "Off", "if_there", entry)
+        yield of_trigger("TriggerMode", "On", "must")
 
 
 def _linear(tree: FeatureTree) -> Iterator[Assignment]:
@@ -234,6 +215,11 @@ def _linear(tree: FeatureTree) -> Iterator[Assignment]:
     )
 
 
+_REGION_REMEDY: Final = (
+    "mend region: [x, y, width, height] in rig.yaml; x + width and y + height end on the sensor"
+)
+
+
 def _geometry(settings: CameraSettings) -> Iterator[Assignment]:
     for name in WHOLE:
         yield Assignment(name, 1)
@@ -251,7 +237,7 @@ def _geometry(settings: CameraSettings) -> Iterator[Assignment]:
         need: Literal["must", "if_there"] = (
             "if_there" if size == 0 else "must"
         )  # 0 needs no feature
-        yield Assignment(name, size, need, remedy="choose another region")
+        yield Assignment(name, size, need, remedy=_REGION_REMEDY)
 
 
 def _rate(settings: CameraSettings) -> Iterator[Assignment]:
@@ -289,6 +275,7 @@ def _check_extras(tree: FeatureTree, settings: CameraSettings, camera: str) -> N
     own = {each.name for each in _plan(tree, plain)} | {"TriggerSelector", "AcquisitionFrameRate"}
     own |= {other for name in own for other in FALLBACKS.get(name, ())}
     for name in settings.extra:
+        check_unit(tree, name, camera)
         if name in own and name not in FROM_RIG:
             raise UserMistake(
                 f"rig file: {camera}: settings: {name} is set by the capture itself; remove it"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from acquisition.camera.configuration import exposure_unit_us
 from acquisition.camera.feature import FeatureTree, Refused, Value, found
+from acquisition.camera.gain import levels
 from acquisition.camera.message import CameraIdentity, Configured
 from acquisition.camera.pixel_format import pixel_format
 
@@ -23,6 +25,8 @@ _TOLD_TOO: Final = (
     "TriggerOverlap",
     "DeviceLinkThroughputLimit",
 )
+
+_NEAR_SHARE: Final = 1e-6
 
 
 def known(tree: FeatureTree, name: str) -> Value | None:
@@ -43,7 +47,7 @@ def number(tree: FeatureTree, name: str) -> float | None:
 def identity(camera: GenicamCamera, serial: str, producer: str) -> CameraIdentity:
     """Who it is and what it can do, as it stands now."""
     tree = camera.tree
-    modes = tree.entries("ExposureMode") if tree.has("ExposureMode") else []
+    modes = _modes(tree)
     return CameraIdentity(
         vendor=camera.information("vendor"),
         model=camera.information("model"),
@@ -56,6 +60,16 @@ def identity(camera: GenicamCamera, serial: str, producer: str) -> CameraIdentit
         timed="Timed" in modes or (not modes and found(tree, "ExposureTime") is not None),
         latch=found(tree, "TimestampLatch") is not None,
     )
+
+
+def _modes(tree: FeatureTree) -> list[str]:
+    """Exposure modes: some cameras offer TriggerWidth only while a trigger is on, and it is off."""
+    if not tree.has("ExposureMode"):
+        return []
+    try:
+        return tree.implemented("ExposureMode")
+    except Refused:
+        return ["Timed", "TriggerWidth"]  # the configuration finds out
 
 
 def described(
@@ -96,6 +110,35 @@ def described(
         exposure_us=_exposure_us(tree),
         without=[*without, *_unknown(readback, gain_db, form.name)],
     )
+
+
+def changes(before: Configured, now: Configured, *, exposure: bool = True) -> list[str]:
+    """What of a picture's values is otherwise: format, size, gain, black level, exposure.
+
+    Parameters
+    ----------
+    exposure
+        Whether both were set to the same.
+    """
+    then: dict[str, Value | None] = {**_standing(before), **levels(before.readback)}
+    since: dict[str, Value | None] = {**_standing(now), **levels(now.readback)}
+    if exposure:
+        then["exposure_us"], since["exposure_us"] = before.exposure_us, now.exposure_us
+    return [
+        f"{name} was {then.get(name)!r}, is {since.get(name)!r}"
+        for name in {**then, **since}
+        if not _alike(then.get(name), since.get(name))
+    ]
+
+
+def _standing(camera: Configured) -> dict[str, Value]:
+    return {"pixel_format": camera.pixel_format, "width": camera.width, "height": camera.height}
+
+
+def _alike(before: Value | None, now: Value | None) -> bool:
+    if isinstance(before, float) and isinstance(now, float):
+        return math.isclose(before, now, rel_tol=_NEAR_SHARE, abs_tol=_NEAR_SHARE)
+    return before == now
 
 
 def _exposure_us(tree: FeatureTree) -> float | None:

@@ -43,6 +43,9 @@ class FeatureTree(Protocol):
     def entries(self, name: str) -> list[str]:
         """Names that a choice can take now."""
 
+    def implemented(self, name: str) -> list[str]:
+        """Names that a choice can take, now or when other features stand otherwise."""
+
     def limits(self, name: str) -> Limits:
         """Of a number, now."""
 

@@ -55,6 +55,8 @@ class Configured:
     black_level_dn
         In the unit of the frames' samples; None where the camera does not say so and no dark clip
         of the session has measured it.
+    is_black_level_told
+        Whether the camera said so; else it was measured.
     gain_db, temperature_c, exposure_us
         None where they are not known.
     without
@@ -76,6 +78,7 @@ class Configured:
     temperature_c: float | None
     exposure_us: float | None
     without: list[str] = field(default_factory=list)
+    is_black_level_told: bool = False
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,12 @@ class NodeTree:
             entries = self._node(name).entries
             return [str(entry.symbolic) for entry in entries if genapi.is_available(entry)]
 
+    def implemented(self, name: str) -> list[str]:
+        """Names that a choice can take, now or when other features stand otherwise."""
+        with _asking(name):
+            entries = self._node(name).entries
+            return [str(entry.symbolic) for entry in entries if genapi.is_implemented(entry)]
+
     def limits(self, name: str) -> Limits:
         """Of a number, now."""
         with _asking(name):

@@ -145,6 +145,8 @@ class CameraProcess:
         configured: Configured
         configured, self._snapshot = self._ask(Configure(settings), self._arm_s)
         self._state = "configured"
+        if self._identity is not None and configured.readback.get("ExposureMode") == "TriggerWidth":
+            self._identity = replace(self._identity, trigger_width=True)  # so it can
         return configured
 
     def arm(self, arming: int, rate_hz: float | None = None) -> None:

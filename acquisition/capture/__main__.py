@@ -12,7 +12,6 @@ from bsd import command, errors
 
 if TYPE_CHECKING:
     from acquisition.guide.step import GuideOptions
-    from acquisition.session.session import Session
 
 app = command.application("Record a session: scenes, and the clips that calibrate them.")
 
@@ -126,6 +125,7 @@ def main(
     from acquisition.engine.apparatus import Apparatus
     from acquisition.engine.shoot import Shoot
     from acquisition.exposure import parse_rate
+    from acquisition.guide.steps import due
     from acquisition.preview.process import PreviewProcess
     from acquisition.rig import Rig
     from acquisition.session.opening import open_session, stated_consent
@@ -137,14 +137,30 @@ def main(
     if not free_running:
         apparatus.plan(exposures, rate_hz)  # what is impossible is said before anything is opened
     is_scene = purpose in ("scene", "bookend") and step is None and guided is None
+    stated = stated_consent(consent, consent_how, no_persons=no_persons)
+    steps = []
+    if not is_scene:
+        steps = calibration_steps(
+            None if free_running else described,
+            rate_hz,
+            exposures,
+            guided=guided,
+            purpose="" if purpose == "scene" else purpose,
+            when=when,
+            step=step,
+            options=_distances(near_mm, far_mm),
+        )
+    elif stated is None:
+        _require_consent(out)
     with ExitStack() as stack:
         session = stack.enter_context(
             open_session(
                 out,
                 rig,
-                operator=operator or prompt.text("operator:") or None,
+                operator=operator,
+                ask=lambda: prompt.text("operator:"),
                 say=lambda line: prompt.say(line, "yellow"),
-                consent=stated_consent(consent, consent_how, no_persons=no_persons),
+                consent=stated,
                 licence=licence,
                 rig_changed=rig_changed,
                 forget=forget or [],
@@ -161,20 +177,8 @@ def main(
         scene = scene_order(
             exposures, frames, bookend, motion=motion, notes=notes, light=light, purpose=purpose
         )
-        steps = []
-        if is_scene:
-            _require_consent(session)
-        else:
-            kind = "" if purpose == "scene" else purpose
-            steps = calibration_steps(
-                shoot,
-                exposures,
-                guided=guided,
-                purpose=kind,
-                when=when,
-                step=step,
-                options=_distances(near_mm, far_mm),
-            )
+        if guided is not None:
+            steps = due(steps, session.record)
         options = CaptureOptions(retries, countdown, force, before_step, powered_minutes)
         interrupt = Interrupt()
         page = None
@@ -190,7 +194,7 @@ def main(
                 run.scenes(clips, scene)
             else:
                 run.check([each.frames for each in steps])
-                run.steps(steps)
+                run.steps(steps, notes=notes, light=light)
         finally:
             if json:
                 command.print_json(run.as_fields())
@@ -211,11 +215,15 @@ def _distances(near_mm: float, far_mm: float) -> GuideOptions:
         raise errors.UserMistake(f"--near-mm, --far-mm: {first_fault(error)}") from error
 
 
-def _require_consent(session: Session) -> None:
-    """Said before devices are started; the session itself refuses a scene without it."""
-    if session.record.consent is None:
+def _require_consent(out: Path) -> None:
+    """Said before anything is made or started; the session itself refuses a scene without it."""
+    from acquisition.session.document import SESSION_NAME
+    from acquisition.session.record import SessionRecord
+
+    begun = (out / SESSION_NAME).exists()
+    if not begun or SessionRecord.read(out).consent is None:
         raise errors.UserMistake(
-            f"{session.folder}: a scene is recorded only with a statement on persons: say who"
+            f"{out}: a scene is recorded only with a statement on persons: say who"
             " consented and how (--consent, --consent-how), or --no-persons"
         )
 

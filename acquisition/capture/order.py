@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acquisition.engine.shoot import Shoot, TakeOrder
+from acquisition.engine.shoot import TakeOrder
 from acquisition.guide import steps as guide
 from acquisition.session.journal_entry import TakePlan
 from bsd.errors import UserMistake
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from acquisition.guide.step import GuideOptions, Step
+    from acquisition.rig import Rig
     from bsd.setting import Setting
 
 
@@ -26,7 +29,8 @@ def scene_order(
 
 
 def calibration_steps(
-    shoot: Shoot,
+    rig: Rig | None,
+    rate_hz: Fraction,
     setting: Setting,
     *,
     guided: str | None,
@@ -39,12 +43,13 @@ def calibration_steps(
 
     Parameters
     ----------
-    shoot
-        Its rig and rate, and what the session has already.
+    rig, rate_hz
+        Say which exposures a series can have; no rig where the cameras run freely.
     setting
         Of the scenes.
     guided
-        ``start`` or ``end``: all that are still due.
+        ``start`` or ``end``: all of that end; what the session has already is the caller's to
+        leave out (`acquisition.guide.steps.due`).
     purpose, when, step
         Else those of this purpose and name, at this end of the session.
     options
@@ -53,13 +58,14 @@ def calibration_steps(
     Raises
     ------
     UserMistake
-        There is none of that name or purpose.
+        There is none of that name or purpose, or two things are asked at once.
     """
-    rig = None if shoot.apparatus.free_running else shoot.apparatus.rig
-    start = guide.start_steps(setting, shoot.rate_hz, rig, options)
+    start = guide.start_steps(setting, rate_hz, rig, options)
     end = guide.end_steps(setting, options)
     if guided is not None:
-        return guide.due(start if guided == "start" else end, shoot.session.record)
+        if step is not None or purpose:
+            raise UserMistake("--guided records all that is due; leave --step and --purpose out")
+        return start if guided == "start" else end
     every = start if when == "start" else end
     found = [each for each in every if step in (None, each.name) and purpose in ("", each.purpose)]
     if not found:

@@ -1,9 +1,10 @@
-"""The preview's page beside a capture from the terminal: to look at, and to end it."""
+"""The preview's page beside a capture from the terminal: to look at, to end a take or the run."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from acquisition.child import ChildLost
 from acquisition.preview.board import Board, scenery
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from acquisition.capture.interrupt import Interrupt
     from acquisition.engine.shoot import Outcome, Shoot, TakeOrder
     from acquisition.engine.take_status import TakeStatus
+    from acquisition.health.finding import Finding as Check
     from acquisition.preview.process import PreviewProcess
+
+_ITS_OWN: Final = "clipping"
+"""Told by the page itself, of what it shows."""
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +34,7 @@ class CapturePage:
     shoot
         Whose takes are shown.
     interrupt
-        What *Stop* on the page sets, as Ctrl-C does.
+        What *End* on the page sets, as Ctrl-C does. *Stop* ends the take only: see `reason`.
     """
 
     def __init__(self, process: PreviewProcess, shoot: Shoot, interrupt: Interrupt) -> None:
@@ -39,6 +44,7 @@ class CapturePage:
         apparatus, folder = shoot.apparatus, shoot.session.folder
         self._board = Board(apparatus.rig, float(shoot.rate_hz), folder)
         self._notes: list[str] = []
+        self._stop_asked = False
         self._board.change(
             rig=apparatus.rig.name,
             session=folder.name,
@@ -46,8 +52,12 @@ class CapturePage:
             take=TakeLine(state="busy"),
         )
 
+    def reason(self) -> str | None:
+        """Why the take under way shall end, for `acquisition.engine.take.StopAsked`."""
+        return "stopped on the page" if self._stop_asked else None
+
     def begin(self, order: TakeOrder) -> None:
-        """The cameras are configured for a take."""
+        """The cameras are configured for a take; a *Stop* from before it meant another."""
         apparatus = self._shoot.apparatus
         found = apparatus.configured
         self._board.frame_bytes = sum(each.frame_bytes for each in found.values())
@@ -59,17 +69,28 @@ class CapturePage:
             )
         except ChildLost as fault:
             log.warning("%s; the take goes on without its page", fault)
+        self._hear()
+        self._stop_asked = False
         self._show()
 
-    def progress(self, name: str, order: TakeOrder, status: TakeStatus) -> None:
-        """Several times a second while the take runs."""
+    def progress(
+        self, name: str, order: TakeOrder, status: TakeStatus, warnings: Sequence[Check] = ()
+    ) -> None:
+        """Several times a second while the take runs; `warnings` are those that stand now."""
+        told = [each for each in warnings if each.name != _ITS_OWN]
+        self._board.change(warnings=tuple(f"{each.what}; {each.remedy}" for each in told))
         self._board.take(name, order, status)
         self._show()
+        self._hear()
+
+    def _hear(self) -> None:
         try:
             asked = self._process.news(0.0)
         except ChildLost:  # told when the next take begins
             return
-        if any(isinstance(each, StopTake | Leave) for each in asked):
+        if any(isinstance(each, StopTake) for each in asked):
+            self._stop_asked = True
+        if any(isinstance(each, Leave) for each in asked):
             self._interrupt.asked = True
         self._notes += [each.text for each in asked if isinstance(each, Note)]
 

@@ -18,6 +18,7 @@ from acquisition.engine.bookend import bookend_remarks
 from acquisition.engine.monitor import Monitor
 from acquisition.engine.shoot import Outcome, Shoot, TakeOrder, free_bytes
 from acquisition.guide.check import check_clip
+from acquisition.preflight import camera_checks
 from acquisition.preflight.limits import Limits
 from acquisition.preflight.live_watch import LiveWatch
 from acquisition.preflight.preflight import Preflight
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from acquisition.guide.step import Step
     from acquisition.health.finding import Finding as Check
     from acquisition.picture.measurement import PairMeasurement
+    from acquisition.picture.registration import Offset
     from bsd.setting import Setting
 
 _AFTER: Final = {"k": "go on", "r": "take it again", "n": "note", "q": "end here"}
@@ -96,12 +98,18 @@ class CaptureRun:
     def __post_init__(self) -> None:
         self._screen = LiveScreen()
         self._monitor: Monitor | None = None
+        self._offsets_seen = 0
         self._watch = LiveWatch(self.limits)
         self._title = ""
         self._order: TakeOrder | None = None
         self._seen: deque[PairMeasurement] = deque(maxlen=1)
         self.shoot.watch = self._show
-        self.shoot.stop_asked = self.interrupt.reason
+        self.shoot.stop_asked = self._reason
+
+    def _reason(self) -> str | None:
+        """Why a take shall end: Ctrl-C ends the run, too, *Stop* on the page only the take."""
+        reason = self.interrupt.reason()
+        return self.page.reason() if reason is None and self.page is not None else reason
 
     # Before
 
@@ -163,8 +171,15 @@ class CaptureRun:
             else:
                 done += 1
 
-    def steps(self, steps: Sequence[Step]) -> None:
+    def steps(self, steps: Sequence[Step], *, notes: str = "", light: str = "") -> None:
         """Record calibration clips, each checked at once.
+
+        Parameters
+        ----------
+        steps
+            In their order.
+        notes, light
+            Free words, for each clip.
 
         Raises
         ------
@@ -178,7 +193,7 @@ class CaptureRun:
             self.prompt.say(f"calibration clip {number} of {len(steps)}: {step.name}")
             if step.prompt:
                 self.prompt.wait("ready?")
-            if not self._step(step):
+            if not self._step(step, notes, light):
                 faulty.append(step.name)
         if faulty:
             raise FoundBad(
@@ -186,8 +201,8 @@ class CaptureRun:
                 f" {'it' if len(faulty) == 1 else 'them'} again with --step NAME"
             )
 
-    def _step(self, step: Step) -> bool:
-        order = TakeOrder(step.plan(), step.setting, step=step)
+    def _step(self, step: Step, notes: str, light: str) -> bool:
+        order = TakeOrder(step.plan(notes), step.setting, step=step, light=light)
         while True:
             outcome = self._try(order)
             if outcome.clip is None:
@@ -253,8 +268,8 @@ class CaptureRun:
             )
             if self.page is not None:
                 self.page.begin(order)
-            self._order = order
-            outcome = shoot.take(order)
+            self._order, self._offsets_seen = order, 0
+            outcome = shoot.take(order, keep_short=lambda: not self.interrupt.asked)
             if self.page is not None:
                 self.page.end(outcome)
             return outcome
@@ -268,20 +283,31 @@ class CaptureRun:
 
     @property
     def _warnings(self) -> list[Check]:
-        """Of the light; a calibration clip may be dark or bright, and has its own check."""
-        return self._watch.warnings if self._is_scene else []
+        """Of light and optics in scenes only: a calibration clip has a check of its own."""
+        warnings = list(self._watch.warnings) if self._is_scene else []
+        warmth = camera_checks.temperature(self.shoot.temperatures.spans(), self.limits)
+        return warnings if warmth.status == "ok" else [*warnings, warmth]
+
+    def _fresh_offset(self) -> Offset | None:
+        """Each offset once; cameras that run freely never show one moment, so there is none."""
+        monitor = self._monitor
+        if monitor is None or monitor.offsets == self._offsets_seen:
+            return None
+        self._offsets_seen = monitor.offsets
+        return None if self.shoot.apparatus.free_running else monitor.offset
 
     def _show(self, status: TakeStatus) -> None:
         """Several times a second while a take runs."""
-        if self.page is not None and self._order is not None:
-            self.page.progress(self._next_name(), self._order, status)
         if self._monitor is not None and status.phase == "running":
             seen = self._monitor.look()
             if seen is not None:
                 self._seen.append(seen)
                 if self._is_scene:
-                    self._watch.feed(seen)
-        warnings = [f"{each.name}: {each.what}" for each in self._warnings]
+                    self._watch.feed(seen, self._fresh_offset())
+        stand = self._warnings
+        if self.page is not None and self._order is not None:
+            self.page.progress(self._next_name(), self._order, status, stand)
+        warnings = [f"{each.name}: {each.what}" for each in stand]
         self._screen.show(
             LiveState(
                 self._title,

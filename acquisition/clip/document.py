@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import uuid4
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
-from acquisition.rig import Role
+from acquisition.rig import ROLES, Role
 from bsd.document import Document, Part
 from bsd.provenance import toolkit_version
 from bsd.setting import Setting
@@ -25,8 +26,17 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def _finite(value: Any) -> Any:
+    """None for what is no number; JSON has no NaN, and a camera may tell one."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class ClipCamera(Part):
-    """A camera as it stood when the clip began.
+    """A camera as it stood when the clip began; None for numbers that are not finite.
 
     Attributes
     ----------
@@ -38,9 +48,9 @@ class ClipCamera(Part):
         None where the camera tells none.
     """
 
-    identity: dict[str, JsonValue]
-    configured: dict[str, JsonValue]
-    temperature_c: float | None = None
+    identity: Annotated[dict[str, JsonValue], BeforeValidator(_finite)]
+    configured: Annotated[dict[str, JsonValue], BeforeValidator(_finite)]
+    temperature_c: Annotated[float | None, BeforeValidator(_finite)] = None
 
 
 class ClipHead(Document):
@@ -92,7 +102,7 @@ class ClipHead(Document):
     step: str = ""
     distance_mm: float | None = Field(default=None, gt=0)
     setting: Setting | None = None
-    rate_hz: str = Field(pattern=r"^[0-9]+(\.[0-9]+)?(/[1-9][0-9]*)?$")
+    rate_hz: str = Field(pattern=r"^[0-9]+(\.[0-9]+)?(/[1-9][0-9]*)?$", max_length=40)
     frames_asked: int = Field(ge=1)
     bookend_frames: int = Field(default=0, ge=0)
     sync: Sync
@@ -101,7 +111,7 @@ class ClipHead(Document):
     rig: dict[str, JsonValue]
     cameras: dict[Role, ClipCamera]
     trigger: dict[str, JsonValue] | None = None
-    tick_ns: int | None = Field(default=None, ge=1)
+    tick_ns: int | None = Field(default=None, ge=1, le=1_000_000_000)
     host_clock: Literal["real", "none"] = "real"
     compression: Compression = "none"
     created_utc: str = Field(default_factory=_now)
@@ -111,6 +121,12 @@ class ClipHead(Document):
     light: str = Field(default="", max_length=_TEXT)
     notes: str = Field(default="", max_length=_TEXT)
     consent: str = Field(default="", max_length=_TEXT)
+
+    @model_validator(mode="after")
+    def _both_cameras_are_told(self) -> ClipHead:
+        if missing := [role for role in ROLES if role not in self.cameras]:
+            raise ValueError(f"cameras: the {missing[0]} camera is missing")
+        return self
 
     @model_validator(mode="after")
     def _target_has_a_distance(self) -> ClipHead:
@@ -140,7 +156,9 @@ class ClipTail(Part):
     verdict: ClipVerdict
     findings: list[str] = Field(default_factory=list)
     counts: dict[str, int] = Field(default_factory=dict)
-    temperatures_c: dict[Role, float | None] = Field(default_factory=dict)
+    temperatures_c: Annotated[dict[Role, float | None], BeforeValidator(_finite)] = Field(
+        default_factory=dict
+    )
     motion: str = Field(default="", max_length=_TEXT)
     notes: str = Field(default="", max_length=_TEXT)
     sealed_utc: str = Field(default_factory=_now)

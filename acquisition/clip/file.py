@@ -136,6 +136,24 @@ def final_path(part: Path) -> Path:
     return part.with_suffix("")
 
 
+def remove_clip(path: Path) -> None:
+    """Remove a clip or a part, sealed or not; that it is not there is no error.
+
+    A sealed clip is read-only, and Windows removes no file that is.
+
+    Raises
+    ------
+    ToolkitError
+        The folder cannot be written.
+    """
+    with faults(path):
+        try:
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            path.chmod(0o644)
+            path.unlink(missing_ok=True)
+
+
 def sync(path: Path) -> None:
     """Wait until a closed file is on the disk."""
     with faults(path), path.open("rb+") as file:

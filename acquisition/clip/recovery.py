@@ -21,6 +21,10 @@ from bsd.errors import FoundBad, UserMistake, explain_os_error
 _PULSES_AT_ONCE: Final = 4096
 
 
+class HoldsNoFrame(FoundBad):
+    """Nothing was stored in a part: there is nothing to save, and nothing is lost with it."""
+
+
 @dataclass(frozen=True)
 class RecoveredClip:
     """What was saved.
@@ -45,6 +49,14 @@ class RecoveredClip:
     cut: dict[Role, int]
     pulses: int
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether whole frames may lie behind one that cannot be read.
+
+        A kill leaves one frame of a camera half written, so that more than one says otherwise.
+        """
+        return max(self.cut.values()) > 1
+
 
 def recover(part: Path, target: Path | None = None, *, keep_part: bool = False) -> RecoveredClip:
     """Copy all whole frames, arrivals and pulses of a part into a sealed clip.
@@ -63,8 +75,10 @@ def recover(part: Path, target: Path | None = None, *, keep_part: bool = False) 
 
     Raises
     ------
+    HoldsNoFrame
+        There is no frame in it.
     FoundBad
-        There is no frame in it, or it cannot be read at all.
+        It cannot be read at all; frames may be in it.
     UserMistake
         No such part, it is no clip's, or the target exists.
     ToolkitError
@@ -73,6 +87,8 @@ def recover(part: Path, target: Path | None = None, *, keep_part: bool = False) 
     if part.suffix != PART_SUFFIX or not part.is_file():
         raise UserMistake(f"{part}: no such part file; name a file that ends in {PART_SUFFIX}")
     base = part.with_suffix("")
+    if not part.stat().st_size:
+        raise _empty(part)
     target = target or base.with_name(f"{base.stem}-recovered{base.suffix}")
     try:
         with clip_file.look_unclosed(part) as file:
@@ -81,19 +97,23 @@ def recover(part: Path, target: Path | None = None, *, keep_part: bool = False) 
         raise explain_os_error(error) from error
     except clip_file.READ_FAULTS as error:  # what is written raises ToolkitError only
         raise FoundBad(
-            f"{part}: was killed before its first frame, or cut; nothing can be read from it:"
-            " move it away and record the clip again"
+            f"{part}: was killed before its first frame, cut or damaged; nothing can be read from"
+            " it: move it away and record the clip again"
         ) from error
     if not keep_part:
-        part.unlink()
+        clip_file.remove_clip(part)
     return copied
+
+
+def _empty(part: Path) -> HoldsNoFrame:
+    return HoldsNoFrame(f"{part}: holds no frame; remove it and record the clip again")
 
 
 def _copy(part: Path, file: Any, target: Path) -> RecoveredClip:
     head = _head(part, file)
     frames = {role: file[clip_file.FRAMES[role]] for role in ROLES}
     if not any(len(dataset) for dataset in frames.values()):
-        raise FoundBad(f"{part}: holds no frame; remove it and record the clip again")
+        raise _empty(part)
     shapes = {role: _shape(dataset) for role, dataset in frames.items()}
     copy_part = target.with_name(target.name + PART_SUFFIX)
     writer = ClipWriter(copy_part, head, shapes)
@@ -111,7 +131,7 @@ def _copy(part: Path, file: Any, target: Path) -> RecoveredClip:
         path = seal(copy_part, ledger, tail)
     except BaseException:
         writer.close()
-        copy_part.unlink(missing_ok=True)
+        clip_file.remove_clip(copy_part)
         raise
     return RecoveredClip(path, head, stored, cut, len(pulses))
 

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from acquisition.camera.configuration import CameraSettings
+from acquisition.camera.description import changes
+from acquisition.camera.fault import CameraUnfit
 from acquisition.camera.process import CameraProcess
 from acquisition.exposure import Plan, parse_rate, plan
 from acquisition.recorder.process import RecorderProcess
@@ -190,6 +192,8 @@ class Apparatus:
 
         Raises
         ------
+        CameraUnfit
+            A camera came back with another gain, black level, format or exposure.
         ToolkitError
             It does not come back.
         """
@@ -198,7 +202,17 @@ class Apparatus:
         for role in ROLES:
             camera = self.cameras[role]
             if camera.state in ("lost", "closed"):
-                self.configured[role] = camera.reconnect(self.rig.timeouts.arm_s)
+                before = self.configured.get(role)
+                now = camera.reconnect(self.rig.timeouts.arm_s)
+                changed = changes(before, now, exposure=self.drive is not None) if before else []
+                if changed:
+                    camera.kill()  # so that the next try compares again
+                    raise CameraUnfit(
+                        f"{camera.name}: came back otherwise than it went:"
+                        f" {', '.join(changed)}; put what it shall be into its settings in"
+                        " rig.yaml, or set it as it was"
+                    )
+                self.configured[role] = now
                 self.anchors.pop(role, None)  # its clock may count anew
                 renewed.append(role)
         if self.trigger is not None and not self._trigger_lives():
@@ -265,6 +279,7 @@ class Apparatus:
                 exposure=camera.timing.exposure,
                 exposure_us=exposure.commanded_us,
                 pixel_format=camera.pixel_format,
+                region=camera.region,
                 extra=camera.settings,
             )
         setting = drive.setting
@@ -274,5 +289,6 @@ class Apparatus:
             exposure_us=float(setting.blurry_us if role == "blurry" else setting.sharp_us),
             rate_hz=float(drive.rate_hz),
             pixel_format=camera.pixel_format,
+            region=camera.region,
             extra=camera.settings,
         )

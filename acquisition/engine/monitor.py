@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from acquisition.picture.measurement import PairMeasurement, measure_pair
+from acquisition.picture.registration import Offset, register_frames
 from acquisition.picture.view import Frame, FrameFormat
 from acquisition.rig import ROLES, Rig, Role
 from acquisition.ring import FrameRing
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from acquisition.camera.message import Configured
 
 EVERY_S: Final = 1.0
+REGISTER_EVERY_S: Final = 3.0
+_REMEMBERED: Final = 9
+_LEAST_LOOKS: Final = 3
 
 
 def frame_format(rig: Rig, role: Role, configured: Configured) -> FrameFormat:
@@ -31,7 +36,8 @@ class Monitor:
     """Measures the newest pair now and then; costs some milliseconds each time.
 
     The two newest frames are not always of one pulse: what is measured here warns an operator, and
-    decides nothing.
+    decides nothing. How the views lay to each other is found more seldom, and only where the two
+    frame ids differ by what they mostly differed by: moved views of two pulses lie elsewhere.
 
     Parameters
     ----------
@@ -41,6 +47,8 @@ class Monitor:
         What the frames are.
     every_s
         Least time between two measurements.
+    register_every_s
+        Least time between two registrations.
     """
 
     def __init__(
@@ -49,12 +57,28 @@ class Monitor:
         rig: Rig,
         configured: Mapping[Role, Configured],
         every_s: float = EVERY_S,
+        register_every_s: float = REGISTER_EVERY_S,
     ) -> None:
         self._rings = rings
         self._configured = dict(configured)
         self._forms = tuple(frame_format(rig, role, configured[role]) for role in ROLES)
         self._every_s = every_s
-        self._due_s = 0.0
+        self._register_every_s = register_every_s
+        self._due_s = self._register_due_s = 0.0
+        self._id_gaps: deque[int] = deque(maxlen=_REMEMBERED)
+        self._arming: int | None = None
+        self._offset: Offset | None = None
+        self._offsets = 0
+
+    @property
+    def offset(self) -> Offset | None:
+        """How the views lay to each other when last found; None before."""
+        return self._offset
+
+    @property
+    def offsets(self) -> int:
+        """How often `offset` was found: a new number is a new one."""
+        return self._offsets
 
     def look(self, arming: int | None = None) -> PairMeasurement | None:
         """Measure the newest frames of both cameras; None where it is not time or there are none.
@@ -68,13 +92,32 @@ class Monitor:
         if now_s < self._due_s:
             return None
         frames: list[Frame] = []
+        ids: list[tuple[int, int]] = []
         for role in ROLES:
             newest = self._rings[role].newest()
             if newest is None or (arming is not None and int(newest[0]["arming"]) != arming):
                 return None
             frames.append(self._shaped(role, newest[1]))
+            ids.append((int(newest[0]["arming"]), int(newest[0]["frame_id"])))
         self._due_s = now_s + self._every_s
-        return measure_pair(frames[0], frames[1], (self._forms[0], self._forms[1]))
+        forms = (self._forms[0], self._forms[1])
+        if self._are_of_one_pulse(ids[0], ids[1]) and now_s >= self._register_due_s:
+            self._register_due_s = now_s + self._register_every_s
+            found = register_frames(frames[0], frames[1], forms)
+            if found is not None:
+                self._offset, self._offsets = found, self._offsets + 1
+        return measure_pair(frames[0], frames[1], forms)
+
+    def _are_of_one_pulse(self, blurry: tuple[int, int], sharp: tuple[int, int]) -> bool:
+        """As far as can be told without a clock: most looks do find frames of one pulse."""
+        if blurry[0] != sharp[0] or blurry[0] != self._arming:
+            self._id_gaps.clear()
+            self._arming = blurry[0]
+        if blurry[0] != sharp[0]:
+            return False
+        self._id_gaps.append(blurry[1] - sharp[1])
+        usual, _ = Counter(self._id_gaps).most_common(1)[0]
+        return len(self._id_gaps) >= _LEAST_LOOKS and self._id_gaps[-1] == usual
 
     def _shaped(self, role: Role, data: Frame) -> Frame:
         known = self._configured[role]

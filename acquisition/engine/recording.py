@@ -57,6 +57,11 @@ class Recording:
     fault: str | None = None
 
     @property
+    def broke(self) -> bool:
+        """Whether something that failed ended it, not a count, a person or the ledger."""
+        return self.stopped is not None and not self.stop_was_asked
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """Trouble and findings, each once."""
         found = (finding.text for finding in self.ledger.findings)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from acquisition.camera.fault import CameraFault
 from acquisition.clip.document import ClipCamera, ClipHead, ClipTail, Compression
+from acquisition.clip.file import remove_clip
 from acquisition.clip.reader import Clip
 from acquisition.clip.writer import seal
 from acquisition.engine.take import Recording, StopAsked, Watch, record
+from acquisition.engine.temperature import TemperatureLog
 from acquisition.ledger.joining import Decision, Policy, decide
 from acquisition.rig import ROLES, Role
 from acquisition.session.black_level import measured_black_dn
@@ -127,7 +130,8 @@ class Shoot:
     policy
         What a loss means.
     keep_discarded
-        Whether a discarded take's frames are kept under ``discarded/``.
+        Whether every discarded take's frames are kept under ``discarded/``; those of a take that a
+        lost device or process ended always are.
     compression
         Of the clips.
     watch, stop_asked
@@ -142,6 +146,8 @@ class Shoot:
     compression: Compression = "none"
     watch: Watch = field(default=lambda _: None)
     stop_asked: StopAsked = field(default=lambda: None)
+    temperatures: TemperatureLog = field(init=False, default_factory=TemperatureLog)
+    """Of the cameras, before and after each take."""
 
     def prepare(self, setting: Setting) -> None:
         """Bring back what was lost, and drive the devices for a setting."""
@@ -154,18 +160,15 @@ class Shoot:
         self._know_black()
 
     def _know_black(self) -> None:
-        """What a camera does not tell, a dark clip of the session does."""
+        """What a camera does not tell, the newest dark clip of the session does."""
         configured = self.apparatus.configured
-        if all(each.black_level_dn is not None for each in configured.values()):
+        silent = [role for role in ROLES if not configured[role].is_black_level_told]
+        if not silent:
             return
         measured = measured_black_dn(self.session.record, self.session.folder, configured)
-        for role, black_dn in measured.items():
-            if configured[role].black_level_dn is None:
-                configured[role] = replace(
-                    configured[role],
-                    black_level_dn=black_dn,
-                    without=[gap for gap in configured[role].without if "black level" not in gap],
-                )
+        for role in silent:
+            if role in measured:
+                configured[role] = replace(configured[role], black_level_dn=measured[role])
 
     def take(self, order: TakeOrder, *, keep_short: Callable[[], bool] = lambda: False) -> Outcome:
         """Record, judge, and keep or discard.
@@ -203,7 +206,8 @@ class Shoot:
         except BaseException as error:
             if not take.final.exists():  # what is sealed counts when the session goes on
                 interrupted = isinstance(error, KeyboardInterrupt)
-                self._drop(take, "interrupted" if interrupted else f"a defect: {error!r}")
+                why = "interrupted" if interrupted else f"a defect: {error!r}"
+                self._drop(take, why, keep_file=self.keep_discarded or not interrupted)
             raise
         clip = self.session.keep(take)
         pairs = recording.ledger.paired
@@ -216,7 +220,7 @@ class Shoot:
         path = self.session.folder / _REHEARSAL
         part = path.with_name(path.name + ".part")
         for left in (path, part):
-            left.unlink(missing_ok=True)
+            remove_clip(left)
         try:
             head = self._document(setting, name="rehearsal", purpose="flat", frames_asked=frames)
             recording = record(self.apparatus, part, head, stop_asked=self.stop_asked)
@@ -226,7 +230,7 @@ class Shoot:
                 yield recording, clip
         finally:
             for left in (path, part):
-                left.unlink(missing_ok=True)
+                remove_clip(left)
 
     def _decision(self, recording: Recording, keep_short: Callable[[], bool]) -> Decision:
         """The ledger's, unless the take was ended from outside or could not be stored."""
@@ -237,7 +241,8 @@ class Shoot:
         if recording.stopped is None:
             return decision
         if recording.stop_was_asked:
-            if decision.keep and keep_short():
+            some = all(recording.ledger.counts.get(f"frames_{role}", 0) for role in ROLES)
+            if decision.keep and some and keep_short():
                 return decision
             stops = False
         elif self.policy == "mark" and recording.ledger.paired:
@@ -246,22 +251,27 @@ class Shoot:
 
     def _discarded(self, take: Take, decision: Decision, recording: Recording | None) -> Outcome:
         lines = (decision.reason,) if recording is None else recording.lines
-        if recording is not None and recording.fault is None:
-            self.session.judge(take, "discarded", lines)
-            if self.keep_discarded:  # with its ledger: recovery would save the frames alone
+        # What ended by a device or a process that died may be all there is of its moment.
+        broken = recording is None or (recording.broke and recording.fault is None)
+        keep_file = self.keep_discarded or broken
+        if recording is not None:
+            if recording.fault is None:
+                self.session.judge(take, "discarded", lines)
+            if keep_file:  # with its ledger: recovery would save the frames alone
                 tail = self._tail(recording, decision, lines)
-                seal(take.part, recording.ledger.rows, tail)
-        self._drop(take, decision.reason)
+                with suppress(EnvironmentFault):  # then the frames alone, if there is room
+                    seal(take.part, recording.ledger.rows, tail)
+        self._drop(take, decision.reason, keep_file=keep_file)
         pairs = 0 if recording is None else recording.ledger.paired
         return Outcome(
             take, None, "discarded", decision.reason, lines, pairs, recording,
             decision.stop_session,
         )  # fmt: skip
 
-    def _drop(self, take: Take, why: str) -> None:
+    def _drop(self, take: Take, why: str, *, keep_file: bool) -> None:
         """Discard; where the disk is full even for that, at least the frames go."""
         try:
-            self.session.discard(take, why, keep_file=self.keep_discarded)
+            self.session.discard(take, why, keep_file=keep_file)
         except EnvironmentFault:
             self.session.discard(take, why, keep_file=False)
 
@@ -326,9 +336,11 @@ class Shoot:
 
     def _temperature(self, role: Role) -> float | None:
         try:
-            return self.apparatus.cameras[role].status().temperature_c
+            told = self.apparatus.cameras[role].status().temperature_c
         except CameraFault:
             return None
+        self.temperatures.note(role, time.monotonic_ns(), told)
+        return told
 
     def _tail(
         self, recording: Recording, decision: Decision, findings: tuple[str, ...]

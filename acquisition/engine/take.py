@@ -9,6 +9,7 @@ whoever asked for it.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -44,6 +45,9 @@ StopAsked = Callable[[], str | None]
 _TURN_S: Final = 0.05
 _SETTLE_S: Final = 0.2
 """How long a frame without a pulse may come after the last one, to be found out."""
+_AHEAD_S: Final = 1.0
+_AHEAD_SHARE: Final = 0.1
+"""How far one free-running camera may be ahead of the other when it has all of its frames."""
 
 log = logging.getLogger(__name__)
 
@@ -215,7 +219,8 @@ class _Take:
 
     def _look(self, phase: Phase) -> None:
         try:
-            fault = self._gauge.look(phase, len(self._log))
+            due = None if self._triggered else self._asked
+            fault = self._gauge.look(phase, len(self._log), due)
         except ToolkitError as error:
             fault = str(error)
         if fault is not None:
@@ -223,20 +228,38 @@ class _Take:
             self._stop(fault)
         elif phase == "running":
             self._look_for_silence()
+            if not self._triggered:
+                self._look_for_laggard()
 
     def _look_for_silence(self) -> None:
-        """A camera that sees no pulses spoils the take: no need to wait for its end."""
-        if not self._triggered or self._stopped is not None:
+        """A camera that gives nothing spoils the take: no need to wait for its end."""
+        if self._stopped is not None:
             return
-        apparatus = self._apparatus
-        limit_s = apparatus.rig.timeouts.frame_s
-        limit_s += float(self._period_ticks() * apparatus.tick_ns) / NS_PER_S
-        for role in ROLES:
-            if self._gauge.silent_s(role) > limit_s:
-                self._stop(
-                    f"{apparatus.cameras[role].name}: gave no frame for {limit_s:.1f} s while"
-                    " pulses went on; look at its trigger line and its cable"
-                )
+        cameras, limit_s = self._apparatus.cameras, self._apparatus.rig.timeouts.frame_s
+        limit_s += self._period_s()
+        silent = [role for role in ROLES if self._gauge.silent_s(role) > limit_s]
+        if not silent:
+            return
+        names = " and ".join(cameras[role].name for role in silent)
+        text = f"{names}: gave no frame for {limit_s:.1f} s"
+        if self._triggered:
+            self._stop(f"{text} while pulses went on; look at its trigger line and its cable")
+        else:
+            self._stop(f"{text} though no trigger is waited for; look at its mode and its cable")
+
+    def _look_for_laggard(self) -> None:
+        """Free-running cameras of unlike rates: the faster one shall not fill the disk."""
+        if self._stopped is not None:
+            return
+        asked, stored = self._asked, self._gauge.stored
+        margin = max(math.ceil(_AHEAD_S / self._period_s()), math.ceil(_AHEAD_SHARE * asked))
+        slow, fast = sorted(ROLES, key=lambda role: stored[role])
+        if stored[slow] < asked and stored[fast] >= asked + margin:
+            cameras = self._apparatus.cameras
+            self._stop(
+                f"{cameras[slow].name}: gave {stored[slow]} of {asked} frames while"
+                f" {cameras[fast].name} gave {stored[fast]}; choose a --rate that both reach"
+            )
 
     # The end
 
@@ -285,6 +308,9 @@ class _Take:
             self._apparatus.trigger.messages()
         for role in ROLES:
             self._apparatus.cameras[role].news()
+
+    def _period_s(self) -> float:
+        return float(self._period_ticks() * self._apparatus.tick_ns) / NS_PER_S
 
     def _period_ticks(self) -> Fraction:
         drive = self._apparatus.drive

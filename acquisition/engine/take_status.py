@@ -99,8 +99,15 @@ class TakeGauge:
         """Since a look at which a frame of a camera had come, stored or not, or none was due."""
         return self._looked_s - self._changed_s[role]
 
-    def look(self, phase: Phase, pulses: int) -> str | None:
+    def look(self, phase: Phase, pulses: int, due: int | None = None) -> str | None:
         """Ask, and tell the onlooker; why nothing is stored any more, None where it is.
+
+        Parameters
+        ----------
+        phase, pulses
+            As told to the onlooker.
+        due
+            Frames that each camera owes by now; as many as pulses where not given.
 
         Raises
         ------
@@ -108,10 +115,11 @@ class TakeGauge:
             The recorder died.
         """
         self._looked_s = now_s = time.monotonic()
+        owed = pulses if due is None else due
         progress = self._recorder.progress()
         for role in ROLES:
             came = progress.stored[role] + progress.used[role] + progress.overflow[role]
-            if came != self._came[role] or progress.stored[role] >= pulses:
+            if came != self._came[role] or progress.stored[role] >= owed:
                 self._came[role], self._changed_s[role] = came, now_s
         self.stored = dict(progress.stored)
         if not any(self.stored.values()):

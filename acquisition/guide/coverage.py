@@ -46,13 +46,14 @@ class Need:
 def coverage(record: SessionRecord) -> list[Need]:
     """What `calibration.solve` needs, and what of it is there.
 
-    Clips whose check found a fault do not count.
+    A clip of the guide counts once its check found no fault; one that a kill kept from its check
+    does not.
 
     Clips are told by their purpose, so that those recorded outside the guide count, too. Without
     `when` they belong to the start, or to the end where a scene was recorded before.
     """
-    faulty = {each.clip for each in record.steps if each.status == "fault"}
-    clips = [clip for clip in record.clips if clip.clip not in faulty]
+    sound = record.sound
+    clips = [clip for clip in record.clips if clip.plan.step is None or clip.clip in sound]
     scenes = [clip for clip in clips if clip.plan.purpose == "scene"]
     first_scene = min((clip.number for clip in scenes), default=None)
     ends: dict[str, list[ClipRecord]] = {"start": [], "end": []}

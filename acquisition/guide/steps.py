@@ -94,13 +94,13 @@ def steps_of(
 
 
 def clip_of(step: Step, record: SessionRecord) -> ClipRecord | None:
-    """The newest sealed clip of a step whose check found no fault."""
-    faulty = {each.clip for each in record.steps if each.status == "fault"}
+    """The newest sealed clip of a step that was checked and found without a fault."""
+    sound = record.sound
     found = [
         clip
         for clip in record.clips
         if (clip.plan.step, clip.plan.when) == (step.name, step.when)
-        and clip.clip not in faulty
+        and clip.clip in sound
         and (not step.per_setting or clip.plan.setting == step.setting.name)
     ]
     return found[-1] if found else None

@@ -201,19 +201,28 @@ def verdict_name(code: int) -> str:
         return f"verdict {code}"
 
 
+def part_name(code: int) -> str:
+    """A part of a take in a word: ``bookend``."""
+    try:
+        return TakePart(code).name.lower()
+    except ValueError:
+        return f"part {code}"
+
+
 def _pulse_rate(clip: Clip) -> Rate | None:
     times_ns = pulse_times_ns(clip)
     if len(times_ns) < _LEAST_POINTS:
         return None
     numbers = clip.pulses["n"].astype(np.int64)
     (slope, _), rest_ns = _line(numbers, times_ns)
-    return _rate(1e9 / slope, rest_ns, None)
+    return _rate(1e9 / slope, rest_ns, None) if slope else None
 
 
 def _camera(clip: Clip, role: Role) -> CameraInspection:
     told = clip.head.cameras[role]
     configured: dict[str, Any] = dict(told.configured)
     counts = Counter(verdict_name(code) for code in clip.ledger[f"{PREFIX[role]}_verdict"].tolist())
+    without, readback = configured.get("without"), configured.get("readback")
     maker = (str(told.identity.get(key, "")) for key in ("vendor", "model"))
     return CameraInspection(
         name=" ".join(filter(None, maker)),
@@ -224,8 +233,8 @@ def _camera(clip: Clip, role: Role) -> CameraInspection:
         verdicts=dict(sorted(counts.items())),
         clock=_clock(clip, role),
         temperature_c=(told.temperature_c, clip.tail.temperatures_c.get(role)),
-        without=[str(each) for each in configured.get("without") or []],
-        readback=dict(configured.get("readback") or {}),
+        without=[str(each) for each in without] if isinstance(without, list) else [],
+        readback=readback if isinstance(readback, dict) else {},
     )
 
 
@@ -236,6 +245,8 @@ def _clock(clip: Clip, role: Role) -> Rate | None:
     if known.sum() < _LEAST_POINTS:
         return None
     (slope, _), rest_ns = _line(rows["pulse_ns"][known], device_ns[known])
+    if not slope:  # a clock that stands tells no rate
+        return None
     return _rate(float(Fraction(clip.head.rate_hz)) / slope, rest_ns, 1e6 * (slope - 1))
 
 
@@ -272,7 +283,7 @@ def _loss(row: np.void) -> Loss:
     return Loss(
         pulse=int(row["pulse"]) if has_pulse else None,
         time_s=int(row["pulse_ns"]) / 1e9 if has_pulse else None,
-        part=TakePart(int(row["part"])).name.lower(),
+        part=part_name(int(row["part"])),
         verdict=verdict_name(int(row["verdict"])),
         blurry=verdict_name(int(row["c1_verdict"])),
         blurry_frame_id=frame_id("c1"),

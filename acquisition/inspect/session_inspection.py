@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from acquisition.guide.coverage import Need, coverage
+from acquisition.session.document import DISCARDED_NAME
+from acquisition.session.journal import JOURNAL_NAME, lost_entry
 from acquisition.session.record import ClipRecord, DiscardRecord, SessionRecord, StepRecord
-from acquisition.session.recovery import gap, strangers
+from acquisition.session.recovery import damage_line, gap, strangers
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class SessionInspection:
     open_takes
         Begun and not ended: being recorded now, or interrupted.
     gaps
-        What is wrong with the files, one line each with the way out.
+        What is wrong with the files and the journal, one line each with the way out.
     needs
         Coverage of a calibration.
     sealed_bytes, discarded_bytes, free_bytes
@@ -96,14 +98,17 @@ def inspect_session(folder: Path) -> SessionInspection:
         It is none, or its journal is damaged.
     """
     record = SessionRecord.read(folder)
-    gaps = [wrong for clip in record.clips if (wrong := gap(record, clip)) is not None]
+    journal = folder / JOURNAL_NAME
+    lost = lost_entry(journal)
+    gaps = [] if lost is None else [damage_line(journal, lost)]
+    gaps += [wrong for clip in record.clips if (wrong := gap(record, clip)) is not None]
     open_files = {name for take in record.open_takes for name in (take.file, take.file + ".part")}
     known = {clip.file for clip in record.clips} | open_files
     gaps += [
         f"{path}: the session's journal does not know this file; move it out of the folder"
         for path in strangers(folder, known)
     ]
-    aside = folder / "discarded"
+    aside = folder / DISCARDED_NAME
     return SessionInspection(
         folder=str(folder),
         record=record,

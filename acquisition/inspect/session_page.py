@@ -130,7 +130,8 @@ def _sheet(seen: SessionInspection) -> Iterator[Block]:
     for clip in ordered[:SHEET]:
         try:
             picture = _middle(Path(seen.folder) / clip.file)
-        except ToolkitError:  # is among the gaps
+        except ToolkitError as error:
+            yield Paragraph(f"{clip.clip} has no picture here: {error}", "note")
             continue
         if picture is not None:
             plan = clip.plan

@@ -42,6 +42,9 @@ def main(
     no_persons: Annotated[
         bool, typer.Option("--no-persons", help="State that no persons are recorded.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Record although the preflight finds a fault.")
+    ] = False,
     free_running: Annotated[
         bool, typer.Option("--free-running", help="Without a trigger; no pair is claimed.")
     ] = False,
@@ -57,10 +60,13 @@ def main(
     Example: python -m acquisition.preview --rig rig.yaml --setting 2ms16ms --no-persons
     --out my-session
     """
+    import webbrowser
+
     from acquisition.capture.interrupt import Interrupt
     from acquisition.engine.apparatus import Apparatus
     from acquisition.engine.shoot import Shoot
     from acquisition.exposure import parse_rate
+    from acquisition.preview.doorway import doorway
     from acquisition.preview.process import PreviewProcess
     from acquisition.preview.run import Drive, PreviewRun
     from acquisition.rig import Rig
@@ -68,7 +74,7 @@ def main(
     from bsd.setting import Setting
 
     described = Rig.read(rig)
-    drive = Drive(Setting.parse(setting), parse_rate(rate), bookend)
+    drive = Drive(Setting.parse(setting), parse_rate(rate), bookend, force)
     apparatus = Apparatus(described, free_running)
     if not free_running:
         apparatus.plan(drive.setting, drive.rate_hz)  # what is impossible is said at once
@@ -86,7 +92,9 @@ def main(
             )
             shoot = Shoot(session, apparatus, drive.rate_hz, policy=policy)
         page = stack.enter_context(PreviewProcess(apparatus.rings, host, port))
-        _tell(page.url, public=page.is_public, as_json=json, show=show)
+        _tell(page.url, public=page.is_public, as_json=json)
+        if show:
+            webbrowser.open(stack.enter_context(doorway(page.url)).as_uri())
         stack.enter_context(apparatus)
         interrupt = Interrupt()
         with interrupt.held():
@@ -94,9 +102,8 @@ def main(
     return errors.EXIT_DONE
 
 
-def _tell(url: str, *, public: bool, as_json: bool, show: bool) -> None:
+def _tell(url: str, *, public: bool, as_json: bool) -> None:
     import sys
-    import webbrowser
 
     if as_json:
         command.print_json({"url": url})
@@ -108,8 +115,6 @@ def _tell(url: str, *, public: bool, as_json: bool, show: bool) -> None:
             "warning: other computers can reach this page, and nothing is encrypted",
             style="yellow",
         )
-    if show:
-        webbrowser.open(url)
 
 
 if __name__ == "__main__":

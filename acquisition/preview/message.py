@@ -15,7 +15,8 @@ from bsd.document import Part
 
 Mode = Literal["side", "overlay", "blink", "difference", "anaglyph"]
 
-Purpose = Literal["scene", "dark", "flat", "series", "colour", "target", "sync"]
+Purpose = Literal["scene"]
+"""Calibration clips are steps of a guide, checked one by one: ``acquisition.capture --guided``."""
 
 MESSAGE_BYTES = 16_384
 """Longest message that is accepted from a browser."""
@@ -83,7 +84,6 @@ class Start(Part):
     frames: int = Field(gt=0, le=MOST_FRAMES)
     notes: Text = ""
     motion: Line = ""
-    distance_mm: float | None = Field(default=None, gt=0, le=1e7)
     countdown_s: int = Field(default=0, ge=0, le=60)
 
 
@@ -120,17 +120,14 @@ class StartTake(Part):
         What and how many; `frames` of the scene, bookends not counted.
     notes, motion
         As written by the operator; plain text, control characters removed.
-    distance_mm
-        Of a target; None where not said.
     countdown_s
         Seconds to wait before the first pulse, shown by the page from the status.
     """
 
-    purpose: Purpose
+    purpose: Purpose = "scene"
     frames: int
     notes: str = ""
     motion: str = ""
-    distance_mm: float | None = None
     countdown_s: int = 0
 
 

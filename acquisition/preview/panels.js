@@ -148,6 +148,58 @@ export class RatioPanel {
   }
 }
 
+const OLD_S = 8;
+const REGISTERED = [
+  ["Shift x", "px", 2, (offset) => [offset.shift_px[0], offset.shift_error_px[0]]],
+  ["Shift y", "px", 2, (offset) => [offset.shift_px[1], offset.shift_error_px[1]]],
+  ["Roll", "mrad", 2, (offset) => [offset.roll_mrad, offset.roll_error_mrad]],
+  ["Scale", "\u2030", 2, (offset) => [offset.scale_permille, offset.scale_error_permille]],
+];
+
+function signed(value, digits) {
+  const text = number(value, digits);
+  return value > 0 && Number(value.toFixed(digits)) !== 0 ? `+${text}` : text;
+}
+
+/** Where C2 lies in C1: the figures for aligning the rig, and how old they are. */
+export class RegistrationPanel {
+  constructor(section) {
+    this.section = section;
+    this.takenMs = null;
+    this.age = make("span", { id: "registration-age" });
+    this.word = make("p", { className: "word", id: "registration-word" });
+    this.values = REGISTERED.map(() => make("dd", {}, DASH));
+    this.list = make("dl", {}, ...REGISTERED.map(([name], at) => make("div", { title: "± is the standard error" }, make("dt", {}, name), this.values[at])));
+    section.append(make("p", { className: "label" }, make("b", {}, "C2 in C1"), this.age), this.list, this.word);
+    this.show(null, null);
+  }
+
+  show(found, ageS) {
+    this.takenMs = found ? performance.now() - 1000 * ageS : null;
+    const offset = found && found.offset;
+    this.list.hidden = Boolean(found) && !offset;
+    REGISTERED.forEach(([, unit, digits, read], at) => {
+      if (!offset) {
+        this.values[at].replaceChildren(DASH);
+        return;
+      }
+      const [value, error] = read(offset);
+      this.values[at].replaceChildren(signed(value, digits), make("small", {}, ` ± ${number(error, digits, unit)}`));
+    });
+    if (offset) this.word.textContent = "";
+    else this.word.textContent = found ? `cannot be told: ${found.text}` : "";
+    this.word.hidden = !this.word.textContent;
+    this.unsure = Boolean(offset) && !found.sure;
+    this.tick();
+  }
+
+  tick() {
+    const ageS = this.takenMs === null ? null : (performance.now() - this.takenMs) / 1000;
+    this.age.textContent = ageS === null ? "" : `${duration(ageS)} ago${this.unsure ? ", not of one pulse" : ""}`;
+    this.section.classList.toggle("old", ageS !== null && ageS > OLD_S);
+  }
+}
+
 /** Cameras, trigger and disk. */
 export class RigPanel {
   show(status) {

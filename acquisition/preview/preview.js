@@ -1,6 +1,6 @@
 // The page: one connection to the program, and what comes over it goes to the panels.
 
-import { MeasurePanel, RatioPanel, RigPanel, showHead, showWarnings, warnings } from "./panels.js";
+import { MeasurePanel, RatioPanel, RegistrationPanel, RigPanel, showHead, showWarnings, warnings } from "./panels.js";
 import { Stage } from "./stage.js";
 import { TakePanel } from "./take.js";
 
@@ -23,6 +23,7 @@ const stage = new Stage((look) => say(document.hidden ? { kind: "hide" } : look)
 const take = new TakePanel(say);
 const rig = new RigPanel();
 const ratio = new RatioPanel($("ratio"));
+const registration = new RegistrationPanel($("registration"));
 const measures = Object.fromEntries([...document.querySelectorAll(".measure")].map((section) => [section.dataset.role, new MeasurePanel(section)]));
 
 function connect() {
@@ -81,6 +82,9 @@ function hear(message) {
       state.ageS = message.age_s;
       showMeasures(message.found);
       break;
+    case "registration":
+      registration.show(message.found, message.age_s);
+      break;
     case "refused":
       take.answer(message.text);
       break;
@@ -94,6 +98,7 @@ function forget() {
   state.ageS = null;
   stage.shown = false;
   showMeasures(null);
+  registration.show(null, null);
 }
 
 function showMeasures(found) {
@@ -203,5 +208,6 @@ $("end-yes").addEventListener("click", () => {
   $("end-dialog").close();
 });
 
+setInterval(() => registration.tick(), 1000);
 render();
 connect();

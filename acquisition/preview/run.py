@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from acquisition.capture.rehearsal import rehearse
 from acquisition.child import ChildLost
 from acquisition.clip.reader import Clip
 from acquisition.engine.bookend import bookend_remarks
@@ -17,6 +18,7 @@ from acquisition.engine.shoot import TakeOrder
 from acquisition.preflight.limits import Limits
 from acquisition.preflight.live_watch import LiveWatch
 from acquisition.preview.board import Board, scenery
+from acquisition.preview.checks import check_lines, refusal
 from acquisition.preview.idle import IdleRun
 from acquisition.preview.message import Leave, Note, StartTake, StopTake
 from acquisition.preview.status import TakeLine
@@ -44,11 +46,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Drive:
-    """How the cameras are to be driven: exposures, frames per second, still frames of a scene."""
+    """How the cameras are to be driven: exposures, frames per second, still frames of a scene.
+
+    `force`: record although the preflight finds a fault.
+    """
 
     setting: Setting
     rate_hz: Fraction
     bookend_frames: int = 5
+    force: bool = False
 
 
 class PreviewRun:
@@ -92,12 +98,14 @@ class PreviewRun:
             take=TakeLine(state="none" if shoot is None else "busy"),
         )
         self._monitor: Monitor | None = None
+        self._offsets = 0
         self._watch = LiveWatch(Limits())
         self._retry_s = self._look_s = 0.0
         self._last_clip: str | None = None
         self._notes: list[str] = []
+        self._rehearsed = False
         self._stop_asked = self._leave = False
-        self._page_is_lost = False
+        self._page_is_lost = self._is_lost = False
 
     def serve(self) -> None:
         """Until it is ended; what is lost is brought back."""
@@ -126,7 +134,10 @@ class PreviewRun:
         self._idle.end()
         fault = self._trouble(self._begin)
         if fault is None:
-            self._board.change(message="", take=self._ready)
+            if self._is_lost:  # what is said of a take stays
+                self._board.change(message="")
+            self._is_lost = False
+            self._board.change(take=self._ready)
         else:
             self._say_lost(fault)
 
@@ -152,6 +163,7 @@ class PreviewRun:
 
     def _say_lost(self, reason: str) -> None:
         self._retry_s = max(self._retry_s, time.monotonic() + _TURN_S)
+        self._is_lost = True
         log.warning("%s", reason)
         states = {role: self._apparatus.cameras[role].state for role in ROLES}
         self._board.lost(states, reason)
@@ -176,9 +188,11 @@ class PreviewRun:
         self._warn()
 
     def _warn(self) -> None:
-        seen = None if self._monitor is None else self._monitor.look()
-        if seen is not None:
-            self._watch.feed(seen)
+        monitor = self._monitor
+        if monitor is not None and (seen := monitor.look()) is not None:
+            is_new = monitor.offsets != self._offsets and self._apparatus.trigger is not None
+            self._offsets = monitor.offsets
+            self._watch.feed(seen, monitor.offset if is_new else None)
         found = [each for each in self._watch.warnings if each.name not in _ON_THE_PAGE]
         self._board.change(warnings=tuple(f"{each.what}; {each.remedy}" for each in found))
 
@@ -217,7 +231,10 @@ class PreviewRun:
         order = self._order(asked)
         name = f"clip-{shoot.session.record.next_number:03d}"
         self._stop_asked = False
+        self._notes.clear()
         self._board.change(message="", verdict=None)
+        if not (self._rehearsed or self._rehearse(shoot, name, order)):
+            return
         if not self._count_down(asked.countdown_s, name, order):
             self._board.change(take=self._ready)
             return
@@ -229,23 +246,53 @@ class PreviewRun:
         try:
             outcome = shoot.take(order, keep_short=lambda: not self._interrupt.asked)
         except ToolkitError as fault:
+            for text in self._notes:
+                shoot.session.note(text, None)  # written for a take that is not there
             self._board.change(message=str(fault))
         else:
             self._finished(outcome)
         self._board.change(take=TakeLine(state="busy"))
         self._retry_s = 0.0
 
+    def _rehearse(self, shoot: Shoot, name: str, order: TakeOrder) -> bool:
+        """Before the first take: the preflight. Whether recording may go on, the cameras running.
+
+        After a fault the next start looks again, so that what is mended counts.
+        """
+        line = TakeLine(state="starting", name=name, prompt="the preflight looks at the rig first")
+        self._board.change(take=line, checks=())
+        self._show()
+        self._idle.end()
+        shoot.watch = lambda _: None
+        shoot.stop_asked = self._reason_heard
+        why_not = self._trouble(lambda: self._preflight(shoot, order))
+        why_not = why_not or self._trouble(self._begin)
+        if why_not is None and self._reason_heard() is None:
+            self._rehearsed = True
+            return True
+        self._board.change(message=why_not or "", take=TakeLine(state="busy"))
+        self._retry_s = 0.0
+        return False
+
+    def _preflight(self, shoot: Shoot, order: TakeOrder) -> str | None:
+        """Put what it finds on the page; why no take may begin, None where one may."""
+        limits = Limits()
+        found = rehearse(shoot, self._drive.setting, [order.pulses], limits)
+        lines = check_lines(found.checks)
+        self._board.change(checks=lines)
+        blurry = self._apparatus.configured["blurry"]
+        self._watch = LiveWatch(limits, found.offset, (blurry.width, blurry.height))
+        return None if self._drive.force else refusal(lines)
+
     def _order(self, asked: StartTake) -> TakeOrder:
         plan = TakePlan(
             purpose=asked.purpose,
             frames=asked.frames,
             setting=self._drive.setting.name,
-            distance_mm=asked.distance_mm,
             motion=asked.motion,
             notes=asked.notes,
         )
-        is_scene = asked.purpose == "scene"
-        return TakeOrder(plan, self._drive.setting, self._drive.bookend_frames if is_scene else 0)
+        return TakeOrder(plan, self._drive.setting, self._drive.bookend_frames)
 
     def _count_down(self, seconds: int, name: str, order: TakeOrder) -> bool:
         """Whether nobody stopped it; the pictures go on meanwhile."""
@@ -276,11 +323,7 @@ class PreviewRun:
         """Called while a take runs; a preview that died is left for later."""
         self._board.take(name, order, seen)
         self._show()
-        for news in self._news(0.0):
-            if isinstance(news, Note):
-                self._notes.append(news.text)
-            elif not isinstance(news, StartTake):
-                self._obey(news)
+        self._reason_heard()
         if self._monitor is not None and seen.phase == "running":
             self._warn()
 
@@ -288,6 +331,15 @@ class PreviewRun:
         if self._interrupt.asked:
             return "interrupted"
         return "stopped by the operator" if self._stop_asked or self._leave else None
+
+    def _reason_heard(self) -> str | None:
+        """The same, and the page is listened to: nothing else does so meanwhile."""
+        for news in self._news(0.0):
+            if isinstance(news, Note):
+                self._notes.append(news.text)
+            elif not isinstance(news, StartTake):
+                self._obey(news)
+        return self._reason()
 
     def _finished(self, outcome: Outcome) -> None:
         remarks: list[str] = []

@@ -64,6 +64,7 @@ class Gate:
 
     def __init__(self, host: str, port: int, token: str) -> None:
         self._loopback = is_loopback(host)
+        self._names = _LOOPBACK | {host.lower()}
         self._token = token.encode()
         self.cookie = f"bsd-preview-{port}"
 
@@ -104,7 +105,7 @@ class Gate:
         """Any port is fine, as it may have been forwarded; a foreign name is not."""
         name = _host_name(header)
         if self._loopback:
-            return name in _LOOPBACK
+            return name in self._names
         try:  # bound to the network by the operator's will: an address cannot be rebound
             ipaddress.ip_address(name)
         except ValueError:

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from acquisition.child import Desk
 from acquisition.child import Leave as ParentLeaves
+from acquisition.preview import gauge
 from acquisition.preview.client import Client
 from acquisition.preview.message import (
     End,
@@ -42,6 +43,7 @@ _PICTURES_PER_S: Final = 10.0
 _MEASURES_PER_S: Final = 3.0
 _SHARE: Final = 0.25
 """Of one core, at most, for pictures, and for measurements a third of it."""
+_REGISTER_S: Final = 2.0
 _STATUS_S: Final = 0.2
 _IDLE_S: Final = 0.02
 _START_S: Final = 3.0
@@ -75,6 +77,9 @@ class _Service:
         self._changed_s = time.monotonic()
         self._stamp: tuple[int, ...] = ()
         self._thread = ThreadPoolExecutor(1, "studio")
+        self._aside = ThreadPoolExecutor(1, "registration")
+        self._registration: dict[str, object] | None = None
+        self._registered_s = 0.0
 
     async def work(self, host: str, port: int, token: str) -> None:
         port = await self._server.start(host, port, token)
@@ -84,12 +89,14 @@ class _Service:
                 group.create_task(self._follow())
                 group.create_task(self._picture())
                 group.create_task(self._measure())
+                group.create_task(self._register())
                 group.create_task(self._tell())
         except* ParentLeaves:
             pass
         finally:
             await self._server.stop()
-            self._thread.shutdown(wait=False, cancel_futures=True)
+            for thread in (self._thread, self._aside):
+                thread.shutdown(wait=False, cancel_futures=True)
 
     async def _follow(self) -> None:
         """Obey the parent; its loop turns here, so a stuck server is noticed."""
@@ -100,6 +107,8 @@ class _Service:
                         self._scenery = scenery
                         await self._run(functools.partial(self._studio.set_scenery, scenery))
                         self._server.write("scenery", _scenery_fields(scenery))
+                        self._registration = None  # it may be another rig from here on
+                        self._server.write("registration", self._registration_fields())
                     case Status() as status:
                         self._status = status
                         self._dirty = True
@@ -144,6 +153,33 @@ class _Service:
                 self._server.write("measures", {"found": found, "age_s": age_s})
             await pace.rest(seconds)
 
+    async def _register(self) -> None:
+        """Of new pairs only: the page shows how old the last figures are."""
+        pace = _Pace(_REGISTER_S, _SHARE / 3)
+        done: tuple[int, ...] = ()
+        while True:
+            begun_s, worked_s = time.monotonic(), 0.0
+            stamp, scenery = self._studio.stamp(), self._scenery
+            if stamp != done and any(client.look is not None for client in self._server.clients):
+                pair = await self._run(self._studio.pair)
+                if pair is not None:  # in a thread of its own: pictures go on meanwhile
+                    work = functools.partial(gauge.registration, pair)
+                    turn_s = time.monotonic()
+                    found = await asyncio.get_running_loop().run_in_executor(self._aside, work)
+                    worked_s = time.monotonic() - turn_s
+                    if self._scenery is scenery:
+                        done, self._registration, self._registered_s = stamp, found, begun_s
+                        self._server.write("registration", self._registration_fields())
+            if worked_s:
+                await pace.rest(worked_s)
+            else:
+                await asyncio.sleep(_STATUS_S)
+
+    def _registration_fields(self) -> dict[str, object]:
+        found = self._registration
+        age_s = None if found is None else round(time.monotonic() - self._registered_s, 1)
+        return {"found": found, "age_s": age_s}
+
     async def _tell(self) -> None:
         while True:
             if self._dirty:
@@ -155,6 +191,7 @@ class _Service:
         for kind, fields in (
             ("scenery", _scenery_fields(self._scenery)),
             ("status", self._status.model_dump(mode="json")),
+            ("registration", self._registration_fields()),
         ):
             client.write(kind, json.dumps({"kind": kind, **fields}))
 

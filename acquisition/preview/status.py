@@ -12,6 +12,7 @@ from bsd.document import Part
 __all__ = [
     "ROLES",
     "CameraLine",
+    "CheckLine",
     "Disk",
     "Role",
     "Scenery",
@@ -140,6 +141,14 @@ class Verdict(Part):
     findings: tuple[str, ...] = ()
 
 
+class CheckLine(Part):
+    """What the preflight found that should be known, and the way out."""
+
+    name: str
+    status: Literal["warning", "fault"]
+    text: str
+
+
 class Status(Part):
     """How everything stands. Tell it whenever it changes, at most some times a second.
 
@@ -149,6 +158,8 @@ class Status(Part):
         For the head of the page.
     warnings
         One line each; those of the views' own measurements are added by the page.
+    checks
+        Of the preflight, those that are not well.
     message
         The last thing that the program has to say, such as why a start was refused.
     """
@@ -164,4 +175,5 @@ class Status(Part):
     take: TakeLine = TakeLine()
     verdict: Verdict | None = None
     warnings: tuple[str, ...] = ()
+    checks: tuple[CheckLine, ...] = ()
     message: str = ""

@@ -17,7 +17,7 @@ from acquisition.picture import view as views
 from acquisition.picture.view import Picture
 from acquisition.preview import gauge
 from acquisition.preview.message import Look
-from acquisition.preview.pair import Onlooker, Seen
+from acquisition.preview.pair import Onlooker, Pair, Seen
 from acquisition.preview.status import Role, Scenery
 from acquisition.ring import FrameRing
 from bsd.errors import EnvironmentFault
@@ -101,6 +101,10 @@ class Studio:
         }
         fine = look.zoom or look.mode == "anaglyph"
         return Print(look, stamp, head, tuple(_jpeg(each, fine=fine) for each in made))
+
+    def pair(self) -> Pair | None:
+        """A copy of the newest pair, to be looked at in another thread."""
+        return self._onlooker.pair()
 
     def measures(self) -> dict[str, object] | None:
         """Levels, clipping, focus and ratio of the newest pair; None where there is no frame."""

@@ -13,6 +13,7 @@ export class TakePanel {
     this.say = say;
     this.state = "none";
     this.verdict = "";
+    this.checks = "";
     $("start-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.start();
@@ -22,26 +23,18 @@ export class TakePanel {
       this.note();
     });
     $("stop").addEventListener("click", () => this.stop());
-    $("purpose").addEventListener("change", () => this.purpose());
-    this.purpose();
-  }
-
-  purpose() {
-    $("distance-label").hidden = $("purpose").value !== "target";
   }
 
   start() {
     if (this.state !== "idle" || !$("start-form").reportValidity()) return;
-    const distance = $("purpose").value === "target" && $("distance").value ? Number($("distance").value) : null;
     this.answer("");
     $("start").disabled = true; // until the program says something new
     this.say({
       kind: "start",
-      purpose: $("purpose").value,
+      purpose: "scene", // calibration clips are steps of the guide
       frames: Number($("frames").value),
       notes: $("notes").value,
       motion: $("motion").value,
-      distance_mm: distance,
       countdown_s: Number($("countdown-s").value),
     });
   }
@@ -84,6 +77,7 @@ export class TakePanel {
     }
     if (active) this.showProgress(take);
     this.showVerdict(active ? null : status.verdict);
+    this.showChecks(active ? [] : status.checks);
     if (status.message) $("answer").textContent = status.message;
     else if (this.message) $("answer").textContent = "";
     this.message = status.message;
@@ -113,6 +107,21 @@ export class TakePanel {
     if (key === this.verdict) return;
     this.verdict = key;
     $("verdict-findings").replaceChildren(...verdict.findings.map((text) => make("li", {}, text)));
+  }
+
+  /** What the preflight found; open by itself only where it found a fault. */
+  showChecks(checks) {
+    const key = JSON.stringify(checks);
+    if (key === this.checks) return;
+    this.checks = key;
+    const faults = checks.filter((check) => check.status === "fault").length;
+    const warned = checks.length - faults;
+    const counts = [[faults, "fault"], [warned, "warning"]].filter(([count]) => count).map(([count, name]) => `${count} ${name}${count > 1 ? "s" : ""}`);
+    $("checks").hidden = !checks.length;
+    $("checks").open = faults > 0;
+    $("checks-name").textContent = `Preflight: ${counts.join(", ")}`;
+    $("checks-name").className = faults ? "bad" : "";
+    $("checks-lines").replaceChildren(...checks.map((check) => make("li", { className: check.status === "fault" ? "bad" : "" }, `${check.name}: ${check.text}`)));
   }
 
   nameNote(name) {

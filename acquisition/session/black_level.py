@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
+from acquisition.camera.gain import levels
 from acquisition.clip.reader import Clip
 from acquisition.rig import ROLES, Role
 
@@ -22,24 +23,28 @@ _SAMPLES: Final = 8
 def measured_black_dn(
     record: SessionRecord, folder: Path, configured: Mapping[Role, Configured]
 ) -> dict[Role, float]:
-    """Mean of the newest sound dark clip whose cameras stood as they do now, by role.
+    """Mean of the newest dark clip that was checked and whose cameras stood as they do now.
+
+    A clip that was not checked, or was found faulty, does not count.
 
     Parameters
     ----------
     record, folder
         Of the session.
     configured
-        The cameras now: pixel format and gain must be those of the dark clip.
+        The cameras now: pixel format, gain and black level, as read back, must be those of the
+        dark clip.
 
     Returns
     -------
     dict
         Only roles for which there is such a clip; DN of the frames' samples.
     """
-    faulty = {step.clip for step in record.steps if step.status == "fault"}
+    checked = {step.clip: step.status for step in record.steps}  # the newest check counts
+    sound = {clip for clip, status in checked.items() if status in ("ok", "warning")}
     found: dict[Role, float] = {}
     for entry in reversed(record.clips):
-        if entry.plan.purpose != "dark" or entry.clip in faulty or len(found) == len(ROLES):
+        if entry.plan.purpose != "dark" or entry.clip not in sound or len(found) == len(ROLES):
             continue
         with Clip(folder / entry.file) as clip:
             for role in ROLES:
@@ -50,7 +55,9 @@ def measured_black_dn(
 
 
 def _stood_so(told: Mapping[str, Any], now: Configured) -> bool:
-    return (told.get("pixel_format"), told.get("gain_db")) == (now.pixel_format, now.gain_db)
+    if (told.get("pixel_format"), told.get("gain_db")) != (now.pixel_format, now.gain_db):
+        return False
+    return levels(told.get("readback", {})) == levels(now.readback)
 
 
 def _mean(clip: Clip, role: Role) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from acquisition.rig import Rig
-from acquisition.session.journal_entry import Consent
+from acquisition.session.journal_entry import Consent, RigFile
 from bsd.document import Document
 from bsd.provenance import sha256_bytes
 
@@ -52,7 +52,7 @@ class SessionDocument(Document):
     operator: str = Field(min_length=1)
     created_utc: str
     rig: str
-    rig_file: str = RIG_NAME
+    rig_file: RigFile = RIG_NAME
     rig_sha256: str
     consent: Consent | None = None
     licence_note: str = ""

@@ -2,7 +2,9 @@
 
 An entry exists when its line ends in a newline. A kill or a power cut can only tear the last
 line, so a torn last line never was an entry: readers pass over it, and the next writer cuts it
-off. Anything else that is wrong is refused with the number of the line.
+off. A last line that has its newline and is damaged may have been one: it is passed over and cut
+off as well, and said (`lost_entry`). Anything else that is wrong is refused with the number of the
+line.
 """
 
 from __future__ import annotations
@@ -43,16 +45,21 @@ class Journal:
         What it holds.
     sound_bytes
         Where its last entry ends.
+    lost
+        Number of an entry whose damaged line is cut off; None where there is none.
     """
 
-    def __init__(self, path: Path, entries: list[AnyEntry], sound_bytes: int) -> None:
+    def __init__(
+        self, path: Path, entries: list[AnyEntry], sound_bytes: int, lost: int | None = None
+    ) -> None:
         self.path = path
-        self._entries = entries
-        self._end = sound_bytes
+        self.lost = lost
+        # Entry and end are one element: an interrupt finds both known or none.
+        self._known = [(entry, sound_bytes) for entry in entries]
         flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._file = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
         if os.fstat(self._file).st_size > sound_bytes:
-            os.ftruncate(self._file, sound_bytes)
+            self._cut()
             os.fsync(self._file)
 
     @classmethod
@@ -82,12 +89,16 @@ class Journal:
             As `read_entries`.
         """
         entries, sound_bytes = read_entries(path)
-        return cls(path, entries, sound_bytes)
+        return cls(path, entries, sound_bytes, lost_entry(path))
 
     @property
     def entries(self) -> tuple[AnyEntry, ...]:
         """All entries, oldest first."""
-        return tuple(self._entries)
+        return tuple(entry for entry, _ in self._known)
+
+    def __len__(self) -> int:
+        """How many entries there are."""
+        return len(self._known)
 
     def add(self, kind: type[Kind], **fields: Any) -> Kind:
         """Append an entry; it is on the disk when this returns.
@@ -104,24 +115,36 @@ class Journal:
         UserMistake
             A field that does not fit.
         EnvironmentFault
-            It cannot be written; the journal is as it was.
+            It cannot be written; the journal is as it was, as it is after an interrupt.
         """
         try:
-            entry = kind(n=len(self._entries), utc=utc_now(), **fields)
+            entry = kind(n=len(self._known), utc=utc_now(), **fields)
         except ValidationError as error:
             raise UserMistake(f"{self.path.name}: {kind.__name__}: {first_fault(error)}") from error
         line = _line(entry)
         try:
+            self._cut()  # what an earlier call could not take back
             _write_whole(self._file, line)
             os.fsync(self._file)
+            self._known.append((cast("AnyEntry", entry), self._end + len(line)))
         except OSError as error:
             with suppress(OSError):
-                os.ftruncate(self._file, self._end)
+                self._cut()
             error.filename = str(self.path)
             raise explain_os_error(error) from error
-        self._end += len(line)
-        self._entries.append(cast("AnyEntry", entry))
+        except BaseException:
+            with suppress(OSError):
+                self._cut()
+            raise
         return entry
+
+    @property
+    def _end(self) -> int:
+        return self._known[-1][1]
+
+    def _cut(self) -> None:
+        """Take what lies behind the last entry off the file."""
+        os.ftruncate(self._file, self._end)
 
     def close(self) -> None:
         """Let go of the file; again is no error."""
@@ -170,6 +193,25 @@ def read_entries(path: Path) -> tuple[list[AnyEntry], int]:
     if not entries:
         raise UserMistake(f"{path}: holds no entry; restore the journal from a copy")
     return entries, sound_bytes
+
+
+def lost_entry(path: Path) -> int | None:
+    """Number of the entry that the damaged last line was, where it ends in a newline.
+
+    A line without its newline was never acknowledged, so that nothing is lost with it.
+
+    Parameters
+    ----------
+    path
+        A journal that `read_entries` reads.
+
+    Returns
+    -------
+    int or None
+        None where the last line is sound.
+    """
+    *lines, torn = path.read_bytes().split(b"\n")
+    return len(lines) - 1 if lines and not torn and _fields(lines[-1]) is None else None
 
 
 def _fields(line: bytes) -> dict[str, Any] | None:

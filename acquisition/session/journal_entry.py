@@ -20,6 +20,10 @@ TakeVerdict = Literal["good", "marked", "discarded", "free-running"]
 ClipName = Annotated[str, Field(pattern=r"^clip-\d{3,6}$")]
 
 
+RigFile = Annotated[str, Field(pattern=r"^rig(-\d+)?\.yaml$")]
+"""A copy of a rig file in the session's folder."""
+
+
 class Consent(Part):
     """Who may be seen, and who said that they agree.
 
@@ -109,7 +113,7 @@ class RigChanged(Entry):
     """From here on another rig is used, and somebody said why."""
 
     kind: Literal["rig_changed"] = "rig_changed"
-    file: str
+    file: RigFile
     rig_sha256: str
     why: str
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from acquisition.session.document import SESSION_NAME
 from acquisition.session.journal_entry import Consent
+from acquisition.session.record import SessionRecord
 from acquisition.session.session import Session
 from bsd.errors import UserMistake
 
@@ -37,6 +38,7 @@ def open_session(
     *,
     operator: str | None,
     say: Callable[[str], None],
+    ask: Callable[[], str] = str,
     consent: Consent | None = None,
     licence: str = "",
     rig_changed: str | None = None,
@@ -51,9 +53,12 @@ def open_session(
     rig_file
         The rig in use.
     operator
-        Who records; None: the user of this machine. Counts for a new session.
+        Who records; a session has one.
     say
         Told what was found and mended, one line each.
+    ask
+        Asks who records, for a new session without a word on it; an empty answer means the user
+        of this machine.
     consent, licence
         Statements; the newest hold.
     rig_changed, forget
@@ -62,19 +67,29 @@ def open_session(
     Raises
     ------
     UserMistake
-        As of `Session.create` and `Session.open`.
+        As of `Session.create` and `Session.open`; or another operator than the session's.
     """
     if not (out / SESSION_NAME).exists():
         return Session.create(
             out,
             rig_file,
-            operator=operator or getpass.getuser(),
+            operator=operator or ask() or getpass.getuser(),
             consent=consent,
             licence_note=licence,
         )
+    if operator is not None:
+        _require_same(out, operator)
     session = Session.open(out, rig_file, rig_changed=rig_changed, forget=forget)
     for line in session.report:
         say(line)
     if consent is not None or licence:
         session.state(consent=consent, licence_note=licence or None)
     return session
+
+
+def _require_same(out: Path, operator: str) -> None:
+    known = SessionRecord.read(out).document.operator
+    if operator.strip() != known:
+        raise UserMistake(
+            f"{out}: is the session of {known}; leave --operator out, or begin your own session"
+        )

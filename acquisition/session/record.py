@@ -179,6 +179,12 @@ class SessionRecord:
         return record
 
     @property
+    def sound(self) -> set[str]:
+        """Clips of steps whose newest check found no fault."""
+        newest = {each.clip: each.status for each in self.steps if each.clip is not None}
+        return {clip for clip, status in newest.items() if status in ("ok", "warning")}
+
+    @property
     def next_number(self) -> int:
         """Number of the next clip; those of sealed and forgotten clips are not used again."""
         used = [clip.number for clip in self.clips]

@@ -72,9 +72,11 @@ def recover(record: SessionRecord, add: Add) -> list[str]:
             add(TakeDiscarded, **fields, why="; ".join(taken.findings) or _KILLED, file=aside.file)
         else:
             frames = dict(aside.frames)
-            add(TakeRecovered, **fields, why=_KILLED, file=aside.file, frames=frames)
+            why = "; ".join(filter(None, (_KILLED, aside.lost)))
+            add(TakeRecovered, **fields, why=why, file=aside.file, frames=frames)
         where = "" if aside.file is None else f", see {aside.file}"
-        report.append(f"{taken.identity}: {_KILLED}; {aside.what}{where}")
+        lost = aside.lost and f"; {aside.lost}"
+        report.append(f"{taken.identity}: {_KILLED}; {aside.what}{where}{lost}")
     return report
 
 
@@ -128,6 +130,14 @@ def check_gaps(record: SessionRecord) -> None:
         raise UserMistake(
             f"{path}: the session's journal does not know this file; move it out of the folder"
         )
+
+
+def damage_line(journal: Path, lost: int) -> str:
+    """What to say of a journal whose last line is damaged."""
+    return (
+        f"{journal}: its last line (entry {lost}) is damaged and what it said is lost; restore the"
+        " journal from a copy if there is one"
+    )
 
 
 def gap(record: SessionRecord, clip: ClipRecord) -> str | None:
@@ -194,8 +204,12 @@ def _sweep(folder: Path) -> list[Path]:
     swept = [*folder.glob(f"*.json{PART_SUFFIX}"), *folder.glob(f"*.yaml{PART_SUFFIX}")]
     swept += (folder / DISCARDED_NAME).glob(f"*{PART_SUFFIX}")
     swept += [path for path in _clips(folder) if path.name.startswith(_HIDDEN)]
-    for path in swept:
-        path.unlink()
+    swept = [path for path in swept if path.is_file()]
+    if swept:
+        from acquisition.clip.file import remove_clip
+
+        for path in swept:
+            remove_clip(path)
     return swept
 
 

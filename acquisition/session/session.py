@@ -42,7 +42,13 @@ from acquisition.session.journal_entry import (
     TakeVerdict,
 )
 from acquisition.session.record import ClipRecord, SessionRecord
-from acquisition.session.recovery import check_gaps, check_rig, recover, sealed_file
+from acquisition.session.recovery import (
+    check_gaps,
+    check_rig,
+    damage_line,
+    recover,
+    sealed_file,
+)
 from acquisition.session.take import Take, put_aside
 from bsd.errors import UserMistake
 from bsd.lock import locked
@@ -65,8 +71,6 @@ class Session:
     ----------
     folder, document
         Where it lies; its ``session.json``.
-    record
-        All that the journal tells, kept up to date.
     report
         What was found and mended at the opening, one line each.
     """
@@ -76,9 +80,10 @@ class Session:
     ) -> None:
         self.folder = folder
         self.document = document
-        self.record = SessionRecord.replayed(folder, document, journal.entries)
         self.report: list[str] = []
         self._journal = journal
+        self._record = SessionRecord.replayed(folder, document, journal.entries)
+        self._followed = len(journal)
         self._holds = holds
         self._is_closed = False
 
@@ -165,6 +170,9 @@ class Session:
             journal = stack.enter_context(Journal.open(folder / JOURNAL_NAME))
             session = cls(folder, document, journal, stack.pop_all())
         try:
+            if journal.lost is not None:
+                session.report.append(damage_line(journal.path, journal.lost) + "; it was cut off")
+                session._add(Noted, text=session.report[-1])
             digest = check_rig(session.record, session._add, rig_file, rig_changed)
             session.report += recover(session.record, session._add)
             for clip in forget:
@@ -175,6 +183,15 @@ class Session:
             session._release()
             raise
         return session
+
+    @property
+    def record(self) -> SessionRecord:
+        """All that the journal tells."""
+        if self._followed != len(self._journal):  # an interrupt came between entry and record
+            entries = self._journal.entries
+            self._record = SessionRecord.replayed(self.folder, self.document, entries)
+            self._followed = len(entries)
+        return self._record
 
     @property
     def uuid(self) -> str:
@@ -278,8 +295,10 @@ class Session:
         """
         self._open_take(take)
         if not keep_file:
+            from acquisition.clip.file import remove_clip
+
             for path in (take.part, take.final):
-                path.unlink(missing_ok=True)
+                remove_clip(path)
         file = put_aside(take).file
         fields = {"clip": take.clip, "attempt": take.attempt, "file": file}
         self._add(TakeDiscarded, **fields, why=_said(why, "the reason"))
@@ -331,8 +350,10 @@ class Session:
         self._holds.close()
 
     def _add(self, kind: type[Kind], **fields: Any) -> Kind:
+        record = self.record
         entry = self._journal.add(kind, **fields)
-        self.record.follow(cast("AnyEntry", entry))
+        record.follow(cast("AnyEntry", entry))
+        self._followed += 1
         return entry
 
     def _open_take(self, take: Take) -> ClipRecord:

@@ -55,50 +55,82 @@ class Aside:
     ----------
     file
         Its file, relative to the session; None where nothing is left.
-    frames
-        Frames in it by role, where it was recovered from a part file.
     what
         One line for a person.
+    frames
+        Frames in it by role, where it was recovered from a part file.
+    lost
+        What could not be read, and which file has it still; empty where nothing is lost.
     """
 
     file: str | None
     what: str
     frames: Mapping[str, int] = field(default_factory=dict)
+    lost: str = ""
 
 
 def put_aside(take: Take) -> Aside:
     """Move what a take left into ``discarded/``; a part file is recovered first. Can be repeated.
 
-    A part without a frame is removed; one that cannot be understood is kept under another name.
+    A part that holds no frame is removed. One that cannot be understood, or of which frames cannot
+    be read, is kept under another name.
     """
     take.discarded.parent.mkdir(exist_ok=True)
     if take.final.exists():
         take.final.replace(take.discarded)
         sync_folder(take.final.parent)
-    if take.discarded.exists():  # a sealed file is complete, the part is what it was made from
-        take.part.unlink(missing_ok=True)
+    if take.discarded.exists() and not _is_half_recovered(take):
         return Aside(_relative(take.discarded), "its frames are complete")
     return _recover(take) if take.part.exists() else Aside(None, "nothing was stored")
 
 
+def _is_half_recovered(take: Take) -> bool:
+    """Whether a kill came between a recovery and the end of its part; then it is made anew."""
+    from acquisition.clip.file import remove_clip
+    from acquisition.clip.reader import Clip
+
+    if not take.part.exists():
+        return False
+    try:
+        with Clip.open(take.discarded) as clip:
+            was_recovered = clip.tail.verdict == "recovered"
+    except (FoundBad, UserMistake):
+        was_recovered = True
+    # A clip that was sealed is complete, and the part is what it was made from.
+    remove_clip(take.discarded if was_recovered else take.part)
+    return was_recovered
+
+
 def _recover(take: Take) -> Aside:
-    from acquisition.clip.recovery import recover
+    from acquisition.clip.file import remove_clip
+    from acquisition.clip.recovery import HoldsNoFrame, recover
 
     try:
-        stored = recover(take.part, take.discarded).stored
-    except FoundBad:
-        take.part.unlink()
+        saved = recover(take.part, take.discarded, keep_part=True)
+    except HoldsNoFrame:
+        remove_clip(take.part)
         return Aside(None, "no frame was stored")
-    except UserMistake as error:
-        target = take.discarded.with_name(take.discarded.name + UNREADABLE_SUFFIX)
-        take.part.replace(target)
-        return Aside(_relative(target), f"cannot be read: {error}")
-    counts = " and ".join(f"{count} {role}" for role, count in stored.items())
+    except (FoundBad, UserMistake) as error:
+        return Aside(_kept_unread(take), f"cannot be read: {error}")
+    lost = ""
+    if saved.is_broken:
+        cut = " and ".join(f"{count} {role}" for role, count in saved.cut.items() if count)
+        lost = f"{cut} frames could not be read and are in {_kept_unread(take)}"
+    else:
+        remove_clip(take.part)
+    counts = " and ".join(f"{count} {role}" for role, count in saved.stored.items())
     return Aside(
         _relative(take.discarded),
         f"{counts} frames were saved",
-        {str(role): count for role, count in stored.items()},
+        {str(role): count for role, count in saved.stored.items()},
+        lost,
     )
+
+
+def _kept_unread(take: Take) -> str:
+    target = take.discarded.with_name(take.discarded.name + UNREADABLE_SUFFIX)
+    take.part.replace(target)
+    return _relative(target)
 
 
 def _relative(path: Path) -> str:

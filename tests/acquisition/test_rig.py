@@ -54,6 +54,9 @@ def test_one_camera_cannot_play_both_roles() -> None:
         (("cameras", "sharp", "flip"), "upside-down"),
         (("timeouts", "frame_s"), 0),
         (("cameras", "blurry", "gain"), 3),
+        (("cameras", "blurry", "region"), [0, -2, 640, 480]),
+        (("cameras", "sharp", "region"), [0, 0, 0, 480]),
+        (("cameras", "sharp", "region"), [640, 480]),
     ],
 )
 def test_a_wrong_field_is_named(path: tuple[str, ...], value: object) -> None:
@@ -64,3 +67,13 @@ def test_a_wrong_field_is_named(path: tuple[str, ...], value: object) -> None:
     place[path[-1]] = value
     with pytest.raises(UserMistake, match=re.escape(".".join(path))):
         Rig.from_fields(fields, "rig.yaml")
+
+
+def test_a_region_is_read_and_may_be_absent(tmp_path: Path) -> None:
+    fields = _example()
+    del fields["cameras"]["sharp"]["region"]
+    rig = Rig.from_fields(fields, "rig.yaml")
+    assert rig.camera("blurry").region == (320, 180, 1280, 720)
+    assert rig.camera("sharp").region is None
+    rig.write(tmp_path / "rig.yaml")
+    assert Rig.read(tmp_path / "rig.yaml") == rig

@@ -74,6 +74,7 @@ def test_an_hour_without_loss(
         words = capture_words(
             rig.file, session, takes, of_a_take - 2 * BOOKEND, "--retries", "0",
             "--bookend", str(BOOKEND), "--rate", str(RATE_HZ), "--policy", "abort",
+            "--keep-discarded",
         )  # fmt: skip
         began_s = time.monotonic()
         with capturing(words, tmp_path) as capture:

@@ -136,7 +136,7 @@ class Trial:
             struck_s = time.monotonic()
             capture.process.wait(LIMIT_S)
             if self.victim in SPARED:
-                self._require_word(capture)
+                self._require_word(capture, moment)
             elif moment is not None and self.victim == "main" and self.kills % 2:
                 capture.may_linger = True
                 self.lingering.append(capture)
@@ -146,11 +146,12 @@ class Trial:
         self.require_clean(capture)
         return moment
 
-    def _require_word(self, capture: Capture) -> None:
+    def _require_word(self, capture: Capture, moment: Moment | None) -> None:
         """A capture that outlives a child goes on, or says why it does not."""
         code = capture.process.returncode
         assert code in (0, 1, 3), capture.text
-        self.ends["went on" if code == 0 else "ended with a message"] += 1
+        if moment is not None:
+            self.ends["went on" if code == 0 else "ended with a message"] += 1
         assert last_line(capture.text), "it ended without a word"
 
     def _strike(
@@ -175,7 +176,8 @@ class Trial:
                 os.kill(pid, signal.SIGKILL)
         _wait_until_dead(pid)
         now, take = witness.look(), self.sessions.open_take()
-        reported = now if now != before and take is not None else None
+        is_this_take = now is not None and now != before and now.blurry + now.sharp > 0
+        reported = now if is_this_take and take is not None else None
         return Moment(self._stage(take, reported), take, reported)
 
     def _victim(self, capture: Capture, begin: str, choice: int) -> int:
@@ -196,7 +198,7 @@ class Trial:
     def _stage(self, take: tuple[str, int] | None, reported: Reported | None) -> str:
         if take is None:
             return "between takes"
-        if reported is None or not reported.blurry + reported.sharp:
+        if reported is None:
             return "before a take's first frame"
         full = min(reported.blurry, reported.sharp) >= PULSES
         return "as a take ended" if full else "among a take's frames"
@@ -235,9 +237,10 @@ def test_killed_anywhere_and_resumed(
         moment = trial.kill(delay_s, begin, int(random.integers(2)))
         trial.sessions.require_sealed_unchanged()
         trial.to_the_end()
-        if moment.take is not None and moment.reported is not None:
-            trial.sessions.require_reported(moment.take, moment.reported)
-            trial.frames += moment.reported.blurry + moment.reported.sharp
+        reported = moment.reported  # a part without a frame is nothing to keep
+        if moment.take is not None and reported is not None and max(reported[:2]) > 0:
+            trial.sessions.require_reported(moment.take, reported)
+            trial.frames += reported.blurry + reported.sharp
     assert not {name for name in shared_memory() - shared if name.startswith("pym")}
     assert set(rig.folder.rglob("*")) == runtime
     told = ", ".join(f"{number} {stage}" for stage, number in trial.stages.most_common())

@@ -13,7 +13,10 @@ WIDE = Limits(-1e9, 1e9, 0.0)
 
 @dataclass
 class Fake:
-    """One feature; `locked` says when it cannot be written, `takes` what becomes of a value."""
+    """One feature; `locked` says when it cannot be written, `takes` what becomes of a value.
+
+    `hidden` are entries that it offers only when other features stand otherwise.
+    """
 
     value: Value
     kind: Kind = "other"
@@ -23,6 +26,7 @@ class Fake:
     takes: Callable[[Any], Value] = lambda value: value
     selector: str = ""
     selected: dict[str, Value] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.kind == "other":
@@ -75,6 +79,10 @@ class FakeTree:
 
     def entries(self, name: str) -> list[str]:
         return list(self._feature(name).entries)
+
+    def implemented(self, name: str) -> list[str]:
+        each = self._feature(name)
+        return [*each.entries, *each.hidden]
 
     def limits(self, name: str) -> Limits:
         return self._feature(name).limits

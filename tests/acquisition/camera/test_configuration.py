@@ -1,6 +1,7 @@
 """What is set, in which order, what is compared, and the one line of each refusal."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from pydantic import ValidationError
@@ -198,6 +199,82 @@ def test_regions_are_set_and_checked() -> None:
     )
 
 
+def test_a_size_between_its_steps_is_named_before_what_follows_from_it() -> None:
+    """The offset is refused only because the width is: it has no room."""
+
+    def no_room(tree: FakeTree) -> bool:
+        return int(tree.read("Width")) > 320
+
+    tree = camera(
+        Width=Fake(640, limits=Limits(8, 640, 8.0), takes=lambda asked: asked // 8 * 8),
+        OffsetX=Fake(0, limits=Limits(0, 640, 4.0), locked=no_room),
+    )
+    region = CameraSettings(trigger="hardware", exposure="trigger_width", region=(64, 0, 330, 240))
+    said = refusal(tree, region)
+    assert "Width: asked for 330, got 328 (it takes 8 to 640 in steps of 8)" in said
+    assert "region: [x, y, width, height] in rig.yaml" in said
+
+
+def test_a_gain_that_an_automatic_left_becomes_0_db() -> None:
+    tree = camera(
+        GainSelector=choice("AnalogAll", "DigitalAll"),
+        Gain=Fake(
+            7.4,
+            selector="GainSelector",
+            selected={"DigitalAll": 2.0},
+            locked=lambda tree: tree.read("GainAuto") != "Off",
+        ),
+    )
+    readback, without = configure(tree, WIDTH, "camera 7")
+    assert (readback["Gain[AnalogAll]"], readback["Gain[DigitalAll]"]) == (0.0, 0.0)
+    assert without == []
+    assert tree.read("GainSelector") == "AnalogAll"
+
+
+def test_a_least_gain_that_is_not_0_db_is_said() -> None:
+    tree = camera(Gain=Fake(9.0, limits=Limits(1.5, 24, 0.0)))
+    readback, without = configure(tree, WIDTH, "camera 7")
+    assert readback["Gain"] == 1.5
+    assert without == ["Gain is 1.5 dB: it takes no 0 dB"]
+    near = camera(Gain=Fake(9.0, limits=Limits(-7, 24, 0.0), takes=lambda _: 0.06))
+    assert configure(near, WIDTH, "camera 7")[1] == []  # as near as its registers come
+
+
+def test_an_older_gain_is_set_to_its_least() -> None:
+    tree = camera(GainRaw=Fake(300, limits=Limits(36, 512, 1.0)))
+    del tree.features["Gain"]
+    assert configure(tree, WIDTH, "camera 7")[0]["GainRaw"] == 36
+    mine = WIDTH.model_copy(update={"extra": {"GainRaw": 120}})
+    assert configure(tree, mine, "camera 7")[0]["GainRaw"] == 120
+
+
+def test_black_level_is_not_touched_and_kept() -> None:
+    tree = camera(BlackLevel=32.0)
+    assert snapshot.take(tree, {}).items() >= {"Gain": 3.0, "BlackLevel": 32.0}.items()
+    configure(tree, WIDTH, "camera 7")
+    assert "BlackLevel" not in list(tree.names())
+
+
+@pytest.mark.parametrize("older", ["GainRaw", "GainAbs"])
+def test_db_are_not_written_into_units_of_its_own(older: str) -> None:
+    tree = camera(**{older: 40})
+    del tree.features["Gain"]
+    settings = WIDTH.model_copy(update={"extra": {"Gain": 6.0}})
+    with pytest.raises(UserMistake, match=f"no Gain, but {older}.*name {older} itself"):
+        configure(tree, settings, "camera 7")
+    assert tree.written == []
+
+
+def test_a_delay_that_cannot_be_0_is_told_with_its_place() -> None:
+    delay = Fake(20.0, limits=Limits(9.0, 1e6, 0.0))
+    said = refusal(camera(TriggerDelay=delay))
+    assert "settings: {TriggerDelay: 9.0} in rig.yaml" in said
+    assert "add these 9000 ns to start_latency_ns in its timing" in said
+    settings = WIDTH.model_copy(update={"extra": {"TriggerDelay": 9.0}})
+    readback, _ = configure(camera(TriggerDelay=delay), settings, "camera 7")
+    assert readback["TriggerDelay[FrameStart]"] == 9.0
+
+
 def test_settings_of_the_rig_are_set_in_their_order() -> None:
     settings = WIDTH.model_copy(
         update={"extra": {"TriggerSource": "Line0", "LineSelector": "Line0", "Gain": 6}}
@@ -266,6 +343,50 @@ def test_a_snapshot_gives_everything_back() -> None:
     assert snapshot.give_back(tree, taken) == []
     after = {name: (each.value, dict(each.selected)) for name, each in tree.features.items()}
     assert after == before
+
+
+def test_what_locks_others_is_given_back_after_them() -> None:
+    """Automatic functions lock their values while on, enables while off, a mode in its way."""
+
+    def auto(name: str) -> Callable[[FakeTree], bool]:
+        return lambda tree: tree.read(name) != "Off"
+
+    tree = camera(
+        ExposureAuto=choice("Off", "Continuous"),
+        GainAuto=choice("Off", "Continuous"),
+        ExposureMode=choice("TriggerWidth", "Timed"),
+        ExposureTime=Fake(
+            5000.0,
+            locked=lambda tree: auto("ExposureAuto")(tree) or tree.read("ExposureMode") != "Timed",
+        ),
+        Gain=Fake(3.0, locked=auto("GainAuto")),
+        AcquisitionFrameRateEnable=False,
+        AcquisitionFrameRate=Fake(
+            31.0, locked=lambda tree: not tree.read("AcquisitionFrameRateEnable")
+        ),
+    )
+    taken = snapshot.take(tree, {}) | {"ExposureAuto": "Continuous", "GainAuto": "Continuous"}
+    configure(tree, FREE, "camera 7")
+    assert [tree.read(name) for name in ("ExposureTime", "Gain", "AcquisitionFrameRate")] == [
+        2000, 0.0, 100,
+    ]  # fmt: skip
+    assert snapshot.give_back(tree, taken) == []
+    assert snapshot.take(tree, {}) == taken
+    assert tree.written[-1] == ("TriggerSelector", "AcquisitionStart")  # as it pointed
+    names = [name for name, _ in tree.written]
+    last = {name: len(names) - names[::-1].index(name) for name in names}
+    assert last["Gain"] < last["GainAuto"] < last["AcquisitionFrameRateEnable"]
+    assert last["AcquisitionFrameRateEnable"] < last["TriggerMode"]
+
+
+def test_a_value_that_an_automatic_moves_on_is_no_fault() -> None:
+    tree = camera()
+    taken = snapshot.take(tree, {})
+    configure(tree, WIDTH, "camera 7")
+    tree.features["Gain"].takes = lambda asked: asked + 1
+    assert snapshot.give_back(tree, taken) == []
+    still = taken | {"GainAuto": "Off"}
+    assert snapshot.give_back(tree, still) == ["Gain was 3.0, is 4.0"]
 
 
 def test_what_cannot_be_given_back_is_said() -> None:

@@ -17,7 +17,8 @@ import pytest
 from acquisition.capture.interrupt import Interrupt
 from acquisition.capture.page import CapturePage
 from acquisition.child import ChildLost
-from acquisition.preview.message import Note, StopTake
+from acquisition.health.finding import Finding
+from acquisition.preview.message import Leave, Note, StopTake
 from tests.hardware.twin.running_rig import SMALL, running_rig
 
 pytestmark = pytest.mark.rig
@@ -53,7 +54,9 @@ class Server:
 def page(server: Server, interrupt: Interrupt, notes: list[tuple[str, str | None]]) -> CapturePage:
     session = SimpleNamespace(folder=Path.cwd(), note=lambda text, clip: notes.append((text, clip)))
     rig = SimpleNamespace(name="bench", host_clock="real")
-    shoot = SimpleNamespace(apparatus=SimpleNamespace(rig=rig), session=session, rate_hz=15)
+    configured = {role: SimpleNamespace(frame_bytes=9) for role in ("blurry", "sharp")}
+    apparatus = SimpleNamespace(rig=rig, configured=configured, trigger=None)
+    shoot = SimpleNamespace(apparatus=apparatus, session=session, rate_hz=15)
     return CapturePage(server, shoot, interrupt)  # type: ignore[arg-type]
 
 
@@ -67,8 +70,17 @@ def status() -> Any:
 
 
 ORDER: Any = SimpleNamespace(
-    plan=SimpleNamespace(purpose="scene", frames=10), pulses=10, bookend_frames=0
+    plan=SimpleNamespace(purpose="scene", frames=10),
+    pulses=10,
+    bookend_frames=0,
+    setting=SimpleNamespace(name="2ms16ms"),
 )
+
+
+def outcome(clip: str) -> Any:
+    return SimpleNamespace(
+        take=SimpleNamespace(clip=clip), kept=True, pairs=3, why="", verdict="good", findings=(),
+    )  # fmt: skip
 
 
 def test_stop_and_notes_are_heard_while_a_take_runs() -> None:
@@ -76,17 +88,49 @@ def test_stop_and_notes_are_heard_while_a_take_runs() -> None:
     shown = page(server, interrupt, notes)
     server.asked = [Note(text="a car came by")]
     shown.progress("clip-004", ORDER, status())
-    assert not interrupt.asked
+    assert shown.reason() is None
     server.asked = [StopTake()]
     shown.progress("clip-004", ORDER, status())
-    assert interrupt.reason() == "interrupted"
-    outcome: Any = SimpleNamespace(
-        take=SimpleNamespace(clip="clip-004"), kept=True, pairs=3, why="", verdict="good",
-        findings=(),
-    )  # fmt: skip
-    shown.end(outcome)
-    shown.end(outcome)
+    assert shown.reason() == "stopped on the page"
+    assert interrupt.reason() is None  # the run goes on
+    shown.end(outcome("clip-004"))
+    shown.end(outcome("clip-004"))
     assert notes == [("a car came by", "clip-004")]
+
+
+def test_end_on_the_page_is_ctrl_c() -> None:
+    server, interrupt = Server(), Interrupt()
+    shown = page(server, interrupt, [])
+    server.asked = [Leave()]
+    shown.progress("clip-004", ORDER, status())
+    assert interrupt.reason() == "interrupted"
+    assert shown.reason() is None
+
+
+def test_a_stop_ends_one_take_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acquisition.capture.page.scenery", lambda *_, **__: None)
+    server, notes = Server(), []
+    shown = page(server, Interrupt(), notes)
+    server.asked = [StopTake()]
+    shown.progress("clip-004", ORDER, status())
+    server.asked = [StopTake(), Note(text="between the takes")]  # pressed again, too late
+    shown.begin(ORDER)
+    assert shown.reason() is None
+    shown.progress("clip-005", ORDER, status())
+    assert shown.reason() is None
+    shown.end(outcome("clip-005"))
+    assert notes == [("between the takes", "clip-005")]
+
+
+def test_warnings_come_and_go_on_the_page() -> None:
+    server, told = Server(), []
+    server.show = told.append  # type: ignore[method-assign]
+    shown = page(server, Interrupt(), [])
+    moved = Finding("alignment", "warning", "C2 lies off its place", "is a mount loose?")
+    bright = Finding("clipping", "warning", "C1 clips", "less light")
+    shown.progress("clip-004", ORDER, status(), [bright, moved])
+    shown.progress("clip-004", ORDER, status())
+    assert [each.warnings for each in told] == [("C2 lies off its place; is a mount loose?",), ()]
 
 
 def test_a_page_that_died_stops_nothing() -> None:

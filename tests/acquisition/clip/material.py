@@ -34,7 +34,7 @@ def head(**changes: Any) -> ClipHead:
         "arming": 7,
         "tick_ns": 500,
         "rig": {"name": "bench"},
-        "cameras": {},
+        "cameras": {role: {"identity": {}, "configured": {}} for role in ROLES},
     }
     return ClipHead.from_fields(
         {"format": "bsd-clip", "format_version": 1} | fields | changes, "head"

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
+from acquisition.clip.file import remove_clip
 from acquisition.clip.reader import Clip
-from acquisition.clip.recovery import recover
+from acquisition.clip.recovery import HoldsNoFrame, recover
 from acquisition.clip.sink import FrameShape
 from acquisition.clip.unclosed_file import UnclosedFile, lookup3
 from acquisition.clip.writer import ClipWriter
@@ -29,7 +30,7 @@ from tests.mounts import mounted
 
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LARGE = FrameShape(120, 200)
 
 _WRITER = """
@@ -121,19 +122,45 @@ def test_frames_behind_one_that_is_not_there_are_cut(tmp_path: Path) -> None:
     saved = recover(part)
     assert saved.stored == {"blurry": 4, "sharp": 2}
     assert saved.cut == {"blurry": 2, "sharp": 2}
+    assert saved.is_broken
+
+
+def test_a_part_that_is_read_only_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Windows does it: no file that is read-only can be removed."""
+    unlink = Path.unlink
+
+    def strict(path: Path, missing_ok: bool = False) -> None:
+        if path.exists() and not path.stat().st_mode & 0o200:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", strict)
+    part = write_part(tmp_path / "clip-000.h5.part", dict.fromkeys(ROLES, 1))
+    part.chmod(0o444)  # killed between this and its name
+    saved = recover(part)
+    assert not part.exists()
+    remove_clip(saved.path)
+    remove_clip(saved.path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_of_nothing(tmp_path: Path) -> None:
     part = write_part(tmp_path / "clip-000.h5.part", dict.fromkeys(ROLES, 1))
     empty = tmp_path / "clip-001.h5.part"
     ClipWriter(empty, head(), dict.fromkeys(ROLES, SHAPE)).close()
-    with pytest.raises(FoundBad, match="holds no frame; remove it"):
+    with pytest.raises(HoldsNoFrame, match="holds no frame; remove it"):
         recover(empty)
-    for name, content in (("a", b""), ("b", b"x" * 5000), ("c", part.read_bytes()[:700])):
+    empty.write_bytes(b"")
+    with pytest.raises(HoldsNoFrame, match="holds no frame; remove it"):
+        recover(empty)
+    for name, content in (("b", b"x" * 5000), ("c", part.read_bytes()[:700])):
         broken = tmp_path / f"{name}.h5.part"
         broken.write_bytes(content)
         with pytest.raises(FoundBad, match="nothing can be read from it") as found:
             recover(broken)
+        assert not isinstance(found.value, HoldsNoFrame)
         assert "\n" not in str(found.value)
         assert broken.read_bytes() == content
     with pytest.raises(UserMistake, match="no such part"):

@@ -14,7 +14,7 @@ import pytest
 
 from acquisition.clip import file as clip_file
 from acquisition.clip import writer as clip_writer
-from acquisition.clip.document import ClipTail
+from acquisition.clip.document import ClipCamera, ClipTail
 from acquisition.clip.reader import Clip
 from acquisition.clip.recovery import recover
 from acquisition.clip.sink import FrameShape
@@ -274,3 +274,20 @@ def test_another_verdict_does_not_replace_the_first(tmp_path: Path) -> None:
         seal(part, ledger(2), GOOD)
     with Clip(seal(part, ledger(3), GOOD)) as clip:
         assert len(clip) == 3
+
+
+def test_a_number_that_is_none_is_not_told() -> None:
+    """A camera whose sensor of temperature is broken tells NaN."""
+    nan = float("nan")
+    camera = ClipCamera(
+        identity={}, configured={"readback": {"Gain": [nan, 1.5]}}, temperature_c=nan
+    )
+    assert camera.temperature_c is None
+    assert camera.configured == {"readback": {"Gain": [None, 1.5]}}
+    tail = ClipTail(verdict="good", temperatures_c={"blurry": float("inf"), "sharp": 31.5})
+    assert tail.temperatures_c == {"blurry": None, "sharp": 31.5}
+
+
+def test_a_head_tells_both_cameras() -> None:
+    with pytest.raises(UserMistake, match="the sharp camera is missing"):
+        head(cameras={"blurry": {"identity": {}, "configured": {}}})

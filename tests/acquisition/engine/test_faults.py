@@ -189,21 +189,18 @@ def killed(pid_of: Callable[[], int | None]) -> Callable[[], None]:
     return kill
 
 
-@pytest.mark.parametrize("keep_discarded", [False, True])
-def test_a_recorder_that_is_killed_is_revived(
-    rig: Rig, apparatus: Apparatus, tmp_path: Path, keep_discarded: bool
+def test_a_recorder_that_is_killed_is_revived_and_its_frames_are_kept(
+    rig: Rig, apparatus: Apparatus, tmp_path: Path
 ) -> None:
-    with shooting(tmp_path / "s", rig, apparatus, keep_discarded=keep_discarded) as shoot:
+    with shooting(tmp_path / "s", rig, apparatus) as shoot:
         shoot.watch = Mishap(12, killed(lambda: apparatus.recorder.pid))
         outcome = shoot.take(order(120))
         assert not outcome.kept
         assert "recorder: its process died (signal 9)" in outcome.why
         assert not outcome.take.part.exists()
-        assert outcome.take.discarded.exists() == keep_discarded
-        if keep_discarded:
-            with Clip(outcome.take.discarded) as clip:
-                assert clip.tail.verdict == "recovered"
-                assert len(clip.frames("sharp")) >= 8
+        with Clip(outcome.take.discarded) as clip:
+            assert clip.tail.verdict == "recovered"
+            assert len(clip.frames("sharp")) >= 8
         shoot.watch = lambda _: None
         good_take(shoot, apparatus)
 

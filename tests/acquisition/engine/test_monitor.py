@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from acquisition.engine import monitor
 from acquisition.engine.monitor import Monitor
+from acquisition.picture.registration import register_frames
 from acquisition.rig import ROLES, Rig
 from acquisition.ring import FrameRing
+from tests.acquisition.twin_pictures import FORMS, pairs, world
 
 pytestmark = pytest.mark.unit
 
@@ -76,3 +79,71 @@ def test_an_empty_ring_is_no_fault(rig: Rig) -> None:
     rings = filled(58, 108)
     rings["sharp"] = FrameRing(1 << 18)  # type: ignore[index]
     assert made(rings, rig).look() is None
+
+
+class Moving:
+    """Rings whose newest frames are pairs of the twin, with the ids that are told."""
+
+    def __init__(self) -> None:
+        self.frames = pairs(world(), 1)[0]
+        self.ids: tuple[int, int] = (0, 0)
+        self.armings: tuple[int, int] = (1, 1)
+
+    def rings(self) -> dict[str, SimpleNamespace]:
+        def newest(side: int) -> tuple[dict[str, int], np.ndarray]:
+            told = {"arming": self.armings[side], "frame_id": self.ids[side]}
+            return told, self.frames[side].reshape(-1)
+
+        return {
+            role: SimpleNamespace(newest=lambda side=side: newest(side))
+            for side, role in enumerate(ROLES)
+        }
+
+    def monitor(self, rig: Rig) -> Monitor:
+        height, width = self.frames[0].shape
+        known = SimpleNamespace(**vars(CONFIGURED) | {"height": height, "width": width})
+        known.frame_bytes, known.cfa = height * width, FORMS[0].cfa
+        known.black_level_dn = FORMS[0].black_dn
+        rings: Any = self.rings()
+        mirrored = rig.override(["cameras.sharp.flip=horizontal"])
+        return Monitor(rings, mirrored, dict.fromkeys(ROLES, known), 1.0)  # type: ignore[arg-type]
+
+
+def test_the_views_are_registered_every_few_seconds(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [10.0]
+    monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    made_of = Moving()
+    look = made_of.monitor(rig)
+    counts = []
+    for number in range(8):
+        made_of.ids = (number + 5, number)
+        assert look.look() is not None
+        counts.append(look.offsets)
+        now_s[0] += 1.0
+    assert counts == [0, 0, 1, 1, 1, 2, 2, 2]
+    assert look.offset is not None
+    true = register_frames(*made_of.frames, FORMS)
+    assert true is not None
+    assert look.offset.shift_px == pytest.approx(true.shift_px, abs=0.05)
+
+
+def test_frames_of_two_pulses_are_not_registered(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [10.0]
+    monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    made_of = Moving()
+    look = made_of.monitor(rig)
+    seen = []
+    for ids in ((5, 5), (6, 6), (8, 7), (9, 9)):
+        made_of.ids = ids
+        look.look()
+        seen.append(look.offsets)
+        now_s[0] += 1.0
+    assert seen == [0, 0, 0, 1]
+    made_of.armings = (2, 1)
+    now_s[0] += 10.0
+    for _ in range(4):
+        look.look()
+        now_s[0] += 1.0
+    assert look.offsets == 1

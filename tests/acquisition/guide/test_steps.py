@@ -52,12 +52,13 @@ def session(tmp_path: Path) -> Iterator[Session]:
         yield made
 
 
-def _record(session: Session, step: Step, status: str = "ok") -> None:
+def _record(session: Session, step: Step, status: str | None = "ok") -> None:
     take = session.begin_take(step.plan())
     distance = {"distance_mm": step.distance_mm} if step.purpose == "target" else {}
     head = {"purpose": step.purpose, "setting": step.setting, **distance}
     recorded(session, take, Content(pulses=2, light=level(60), head=head))
-    session.checked(step, take, StepCheck(status=status))  # type: ignore[arg-type]
+    if status is not None:
+        session.checked(step, take, StepCheck(status=status))  # type: ignore[arg-type]
 
 
 def test_a_session_begins_with_all_clips_that_a_calibration_needs() -> None:
@@ -138,6 +139,20 @@ def test_a_guide_goes_on_where_it_was(session: Session) -> None:
     names = [step.name for step in due(other, session.record)]
     assert names[:2] == ["dark", "flat"], "each setting has its own dark and flat clips"
     assert "series-1" not in names, "one series serves all settings"
+
+
+def test_a_clip_that_was_never_checked_is_due(session: Session) -> None:
+    """As after a kill between the seal and the check."""
+
+    def dark() -> int:
+        found = [each for each in coverage(session.record) if each.item.startswith("dark")]
+        return found[0].have
+
+    steps = start_steps(SETTING, 15, RIG)
+    _record(session, steps[0], None)
+    assert (due(steps, session.record)[0].name, dark()) == ("dark", 0)
+    _record(session, steps[0], "warning")
+    assert (due(steps, session.record)[0].name, dark()) == ("flat", 1)
 
 
 def test_coverage_says_what_is_missing(session: Session) -> None:

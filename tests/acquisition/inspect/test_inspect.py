@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 
@@ -299,3 +300,100 @@ def test_pulse_times_begin_at_zero(lossy: Path) -> None:
         times_ns = pulse_times_ns(clip)
     assert times_ns[0] == 0
     assert np.abs(times_ns - np.arange(40) * PERIOD_NS).max() <= 500
+
+
+def _head(file: h5py.File, **changes: Any) -> None:
+    """Change a head: a path such as ``cameras.sharp.bits`` with ``/`` for the dots."""
+    fields = json.loads(bytes(file["head"][()]))
+    for path, value in changes.items():
+        *names, last = path.split("/")
+        place = fields
+        for name in names:
+            place = place[name]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    del file["head"]
+    file["head"] = np.frombuffer(json.dumps(fields).encode(), np.uint8)
+
+
+def _rows(file: h5py.File, name: str, **fields: Any) -> None:
+    rows = file[name][()]
+    for field, value in fields.items():
+        rows[field] = value
+    file[name][...] = rows
+
+
+_CONFIGURED = "cameras/sharp/configured/"
+_FOREIGN: dict[str, tuple[Any, bool]] = {  # the edit, and whether a page can be made of it
+    "one camera": (lambda f: _head(f, **{"cameras/sharp": None}), False),
+    "part 9": (lambda f: _rows(f, "ledger", part=9), True),
+    "equal ticks": (lambda f: _rows(f, "pulses", ticks=7), True),
+    "constant device time": (lambda f: _rows(f, "ledger", c1_device_ns=0), True),
+    "no bits": (lambda f: _head(f, **{_CONFIGURED + "bits": 0}), False),
+    "black above white": (lambda f: _head(f, **{_CONFIGURED + "black_level_dn": 10**400}), False),
+    "unknown mosaic": (lambda f: _head(f, **{_CONFIGURED + "cfa": "XXXX"}), False),
+    "unhashable mosaic": (lambda f: _head(f, **{_CONFIGURED + "cfa": ["RGGB"]}), False),
+    "unknown flip": (lambda f: _head(f, **{"rig/cameras/sharp/flip": "zz"}), False),
+    "cameras a list": (lambda f: _head(f, **{"rig/cameras": [1]}), False),
+    "without a number": (lambda f: _head(f, **{_CONFIGURED + "without": 5}), True),
+    "readback a list": (lambda f: _head(f, **{_CONFIGURED + "readback": [1, 2]}), True),
+    "no number read back": (
+        lambda f: _head(f, **{_CONFIGURED + "readback": {"Gain": float("nan")}}),
+        True,
+    ),
+    "huge rate": (lambda f: _head(f, rate_hz="9" * 400), False),
+    "huge tick": (lambda f: _head(f, tick_ns=10**30), False),
+}
+
+
+@pytest.mark.parametrize("name", _FOREIGN)
+def test_a_foreign_clip_ends_in_a_page_or_a_line(
+    lossy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    edit, has_page = _FOREIGN[name]
+    lossy.chmod(0o644)
+    with h5py.File(lossy, "r+") as file:
+        edit(file)
+    code = _run(lossy, "--out", tmp_path / "o.html")
+    said = capsys.readouterr().err.strip()
+    if has_page:
+        assert (code, said) == (EXIT_DONE, "")
+    else:
+        assert code == EXIT_USER_MISTAKE
+        assert len(said.splitlines()) == 1, said
+
+
+def test_a_clock_that_stands_has_no_rate(lossy: Path) -> None:
+    lossy.chmod(0o644)
+    with h5py.File(lossy, "r+") as file:
+        _rows(file, "ledger", c1_device_ns=0, part=9)
+        _rows(file, "pulses", ticks=7)
+    with Clip(lossy) as clip:
+        seen = inspect_clip(clip)
+    assert seen.pulses is None
+    assert seen.cameras["blurry"].clock is None
+    assert seen.cameras["sharp"].clock is not None
+    assert {loss.part for loss in seen.losses} == {"part 9"}
+
+
+def test_a_session_s_page_survives_a_foreign_clip(session: Session) -> None:
+    path = session.folder / "clip-000.h5"
+    path.chmod(0o644)
+    with h5py.File(path, "r+") as file:
+        _head(file, **{"rig/cameras": [1]})
+    text = session_page(inspect_session(session.folder)).to_html()
+    assert "clip-000 has no picture here" in text
+    assert "view of clip-001" in text
+
+
+def test_a_damaged_last_entry_is_a_gap(session: Session) -> None:
+    journal = session.folder / "journal.jsonl"
+    entries = journal.read_bytes().count(b"\n")
+    assert inspect_session(session.folder).gaps == []
+    with journal.open("ab") as file:
+        file.write(b"\0" * 30 + b"\n")
+    (gap,) = inspect_session(session.folder).gaps
+    assert f"its last line (entry {entries}) is damaged" in gap
+    assert _run(session.folder) == EXIT_FOUND_BAD

@@ -26,7 +26,7 @@ def test_a_start_is_read_and_its_control_characters_are_gone() -> None:
         {"kind": "start", "frames": 10**9},
         {"kind": "start", "frames": 10, "purpose": "bookend"},
         {"kind": "start", "frames": 10, "notes": "x" * 2001},
-        {"kind": "start", "frames": 10, "distance_mm": -1},
+        {"kind": "start", "frames": 10, "purpose": "flat"},
         {"kind": "start", "frames": 10, "path": "/etc/passwd"},
         {"kind": "look", "width": 100_000},
         {"kind": "look", "x": 1.5},

@@ -105,7 +105,7 @@ def test_a_take_from_the_page(rig: Rig, tmp_path: Path) -> None:
             assert after["message"] == ""
             await line.send_json({"kind": "taken", "number": shown["number"]})
             assert (await hear(line, "picture", 20.0))["number"] > shown["number"]
-            await line.send_json({"kind": "start", "frames": 5000, "purpose": "flat"})
+            await line.send_json({"kind": "start", "frames": 5000})
             await until(line, "recording")
             await line.send_json({"kind": "stop"})
             stopped = (await until(line, "idle"))["verdict"]
@@ -113,22 +113,30 @@ def test_a_take_from_the_page(rig: Rig, tmp_path: Path) -> None:
             await line.send_json({"kind": "note", "text": "too long"})
             await line.send_json({"kind": "end"})
 
-    with served(rig, "--out", str(folder), "--no-persons") as (_, url):
+    with served(rig, "--out", str(folder), "--no-persons", "--force") as (_, url):
         run(lambda: work(url))
     with Clip(folder / "clip-000.h5") as clip:
         assert clip.head.motion == "still"
         assert (clip.head.purpose, clip.head.bookend_frames) == ("scene", 5)
         assert len(list(clip.pairs())) == 30
     with Clip(folder / "clip-001.h5") as clip:
-        assert clip.head.purpose == "flat"
-        assert 0 < len(list(clip.pairs())) < 5000
+        assert clip.head.purpose == "scene"
+        assert 0 < len(list(clip.pairs())) < 5010
     noted = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     texts = [(each.get("clip"), each["text"]) for each in noted if each.get("kind") == "noted"]
     assert ("clip-001", "too long") in texts
     assert "a bird" in [text for _, text in texts]
 
 
-def test_without_a_session_nothing_is_recorded(rig: Rig) -> None:
+def test_without_a_session_nothing_is_recorded(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "told"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {told}\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+
     async def work(url: str) -> None:
         async with live(url) as line:
             await line.send_json({"kind": "look"})
@@ -136,8 +144,11 @@ def test_without_a_session_nothing_is_recorded(rig: Rig) -> None:
             await line.send_json({"kind": "start", "frames": 5})
             assert (await hear(line, "refused"))["text"] == "this preview does not record"
 
-    with served(rig, "--setting", "1ms8ms", "--rate", "30") as (process, url):
+    with served(rig, "--setting", "1ms8ms", "--rate", "30", "--open") as (process, url):
         run(lambda: work(url))
+        address = told.read_text()
+        assert address.startswith("file:")
+        assert parse_qs(urlsplit(url).query)["token"][0] not in address
         process.send_signal(signal.SIGINT)
 
 

@@ -17,9 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from acquisition.preview.message import MESSAGE_BYTES, Note, StartTake, StopTake
 from acquisition.preview.process import PreviewProcess
+from acquisition.preview.security import Gate
 from acquisition.preview.server import MOST_CLIENTS
 from acquisition.preview.status import Status, TakeLine, Verdict
 from acquisition.ring import FrameRing
@@ -116,6 +118,16 @@ def filled(bench: Bench) -> Iterator[Bench]:
 
 
 # Who is let in
+
+
+def test_a_loopback_address_that_was_asked_for_is_answered() -> None:
+    token = "t" * 43
+    gate = Gate("127.0.0.2", 80, token)
+    refusals = [
+        gate.refusal(make_mocked_request("GET", f"/?token={token}", headers={"Host": host}))
+        for host in ("127.0.0.2:80", "localhost:80", "127.0.0.3:80")
+    ]
+    assert refusals == [None, None, "this server does not go by that name"]
 
 
 @pytest.mark.parametrize("path", ["/", "/preview.js", "/live", "/nothing", "/?token=", "/?token=x"])

@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from acquisition.preview import gauge
 from acquisition.preview.message import Look
 from acquisition.preview.status import Role, Scenery, ViewScenery
 from acquisition.preview.studio import Print, Studio
 from acquisition.ring import FrameRing
-from tests.acquisition.preview.feeder import HEIGHT, SMALL, WIDTH, as_delivered, flat, marked
+from tests.acquisition.preview.feeder import (
+    HEIGHT,
+    SMALL,
+    WIDTH,
+    as_delivered,
+    flat,
+    marked,
+    texture,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -109,6 +118,34 @@ def test_ratio_levels_and_clipping() -> None:
     assert sum(counts) == WIDTH * HEIGHT / 2
     assert counts[-1] == WIDTH * HEIGHT / 4
     json.dumps(found, allow_nan=False)
+
+
+def test_registration_tells_where_c2_lies_in_c1() -> None:
+    seen = texture()
+    moved = np.roll(seen, (2, -4), axis=(0, 1))  # what C2 shows lies 4 px to the right in C1
+    pair = studio(seen, as_delivered(moved), SMALL).pair()
+    assert pair is not None
+    found = gauge.registration(pair)
+    offset = found["offset"]
+    assert offset["shift_px"] == pytest.approx((4, -2), abs=0.1)
+    assert abs(offset["roll_mrad"]) < 1
+    assert abs(offset["scale_permille"]) < 1
+    assert 0 < offset["shift_error_px"][0] < 0.2
+    assert found["sure"]
+    json.dumps(found, allow_nan=False)
+
+
+def test_registration_that_cannot_be_told_says_why() -> None:
+    pair = studio(flat(noise=0), flat(noise=0), SMALL).pair()
+    assert pair is not None
+    found = gauge.registration(pair)
+    assert found["offset"] is None
+    assert found["text"] == "the views show nothing alike to compare"
+    tiny = ViewScenery(width=40, height=30)
+    frame = np.zeros((30, 40), np.uint8)
+    pair = studio(frame, frame, Scenery(blurry=tiny, sharp=tiny)).pair()
+    assert pair is not None
+    assert gauge.registration(pair)["text"] == "the frames are too small"
 
 
 def test_darkness_has_no_ratio_and_no_focus() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from acquisition.session.journal import Journal, read_entries
-from acquisition.session.journal_entry import Closed, Noted, Opened
+from acquisition.session.journal import Journal, lost_entry, read_entries
+from acquisition.session.journal_entry import Closed, Noted, Opened, RigChanged
 from bsd.errors import EnvironmentFault, UserMistake
 
 pytestmark = pytest.mark.unit
@@ -136,6 +136,61 @@ def test_a_full_disk_leaves_the_journal_as_it_was(
         assert path.read_bytes() == before
         journal.add(Noted, text="kept")
     assert [entry.n for entry in read_entries(path)[0]] == [0, 1]
+
+
+def test_an_interrupt_leaves_the_journal_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    fsync = os.fsync
+
+    def interrupted(file: int) -> None:
+        fsync(file)
+        raise KeyboardInterrupt
+
+    with Journal.create(path, SESSION) as journal:
+        before = path.read_bytes()
+        monkeypatch.setattr("acquisition.session.journal.os.fsync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            journal.add(Noted, text="lost")
+        monkeypatch.undo()
+        assert path.read_bytes() == before
+        assert len(journal) == 1
+        journal.add(Noted, text="kept")
+    assert [entry.n for entry in read_entries(path)[0]] == [0, 1]
+
+
+def test_what_could_not_be_taken_back_is_cut_off_by_the_next_entry(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal.create(path, SESSION) as journal:
+        with path.open("ab") as file:
+            file.write(b'{"n": 1, "utc": "", "kind": "closed"}\n')
+        assert journal.add(Noted, text="kept").n == 1
+    assert [entry.kind for entry in read_entries(path)[0]] == ["began", "noted"]
+
+
+def test_a_damaged_last_line_is_told_from_a_torn_one(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    states = _written(path)
+    assert lost_entry(path) is None
+    path.write_bytes(states[-1][:-1])
+    assert lost_entry(path) is None, "it was never acknowledged"
+    path.write_bytes(states[-2] + b"\0" * 40 + b"\n")
+    assert lost_entry(path) == 4
+    with Journal.open(path) as journal:
+        assert (journal.lost, len(journal)) == (4, 4)
+    with Journal.open(path) as journal:
+        assert journal.lost is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../rig.yaml", "rig.yml", "/etc/passwd", "rig-x.yaml", "rig.yaml\n"]
+)
+def test_a_rig_file_lies_in_the_session(tmp_path: Path, name: str) -> None:
+    with Journal.create(tmp_path / "journal.jsonl", SESSION) as journal:
+        with pytest.raises(UserMistake, match="file"):
+            journal.add(RigChanged, file=name, rig_sha256="x", why="x")
+        assert journal.add(RigChanged, file="rig-12.yaml", rig_sha256="x", why="x").n == 1
 
 
 def test_kill_loses_no_acknowledged_entry(tmp_path: Path) -> None:

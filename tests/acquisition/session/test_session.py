@@ -38,7 +38,7 @@ from tests.acquisition.small_clips import (
 
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCENE = TakePlan(purpose="scene", frames=10, setting="2ms16ms", motion="hand shake")
 NOBODY = Consent(persons=False)
 
@@ -146,6 +146,95 @@ def test_a_part_that_is_no_clip_is_kept_under_another_name(session: Session) -> 
         file_name = resumed.record.discarded[0].file
         assert file_name == "discarded/clip-000.1.h5.unreadable"
         assert (session.folder / file_name).exists()
+
+
+@pytest.mark.parametrize("at", [20, 200])
+def test_a_part_that_cannot_be_parsed_is_kept(session: Session, at: int) -> None:
+    """Byte 20 lies in the superblock, byte 200 in the root group."""
+    take = session.begin_take(SCENE)
+    write_part(take.part, Content(), take)
+    content = bytearray(take.part.read_bytes())
+    content[at] ^= 0xFF
+    take.part.write_bytes(content)
+    with _reopened(session) as resumed:
+        aside = session.folder / "discarded" / "clip-000.1.h5.unreadable"
+        assert aside.read_bytes() == content
+        assert not take.part.exists()
+        assert resumed.record.discarded[0].file == "discarded/clip-000.1.h5.unreadable"
+        assert "cannot be read" in resumed.report[0]
+        assert resumed.begin_take(SCENE).attempt == 2
+
+
+def test_a_part_with_frames_behind_a_broken_one_is_kept_beside_the_clip(session: Session) -> None:
+    import h5py
+
+    take = session.begin_take(SCENE)
+    write_part(take.part, Content(), take)
+    with h5py.File(take.part, "r+") as file:
+        file["c1/arrivals"].resize((4,))
+    with _reopened(session) as resumed:
+        aside = session.folder / "discarded" / "clip-000.1.h5"
+        assert aside.with_name("clip-000.1.h5.unreadable").exists()
+        lost = "6 blurry frames could not be read and are in discarded/clip-000.1.h5.unreadable"
+        assert lost in resumed.report[0]
+        assert lost in resumed.record.discarded[0].why
+        with Clip.open(aside) as clip:
+            assert [len(clip.frames(role)) for role in ROLES] == [4, 10]
+
+
+def test_a_damaged_last_entry_is_said(session: Session) -> None:
+    session.note("rain")
+    session._release()
+    journal = session.folder / JOURNAL_NAME
+    *lines, _ = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines) + b'{"n": 2, \0\0\0}\n')
+    with Session.open(session.folder) as resumed:
+        assert "its last line (entry 2) is damaged" in resumed.report[0]
+    with Session.open(session.folder) as again:
+        assert again.report == []
+        assert "entry 2" in again.record.notes[0].text, "what is cut off stays said"
+
+
+@pytest.mark.parametrize("where", ["before", "within", "after"])
+def test_an_interrupt_leaves_record_and_journal_together(
+    session: Session, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Between the entry on the disk and the record that follows it."""
+    follow = SessionRecord.follow
+    take = session.begin_take(SCENE)
+
+    def interrupted(record: SessionRecord, entry: Any) -> None:
+        if where == "within":
+            record.open_takes.clear()
+        if where == "after":
+            follow(record, entry)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SessionRecord, "follow", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        session.judge(take, "good", ["seen"])
+    monkeypatch.undo()
+    (open_take,) = session.record.open_takes
+    assert (open_take.verdict, open_take.findings) == ("good", ("seen",))
+    session.discard(take, "stopped")
+    assert SessionRecord.read(session.folder).discarded == session.record.discarded
+    assert [entry.n for entry in session.record.entries] == list(range(5))
+
+
+def test_a_hidden_folder_is_left_alone(session: Session) -> None:
+    (session.folder / ".x.h5").mkdir()
+    with _reopened(session) as resumed:
+        assert resumed.report == []
+    assert (session.folder / ".x.h5").is_dir()
+
+
+def test_a_session_s_rig_file_lies_in_it(session: Session) -> None:
+    session._release()
+    path = session.folder / "session.json"
+    fields = json.loads(path.read_text())
+    path.write_text(json.dumps(fields | {"rig_file": "../rig.yaml"}))
+    with pytest.raises(UserMistake, match="rig_file"):
+        SessionRecord.read(session.folder)
 
 
 def test_a_kill_between_seal_and_journal_keeps_the_clip(session: Session) -> None:
