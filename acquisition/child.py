@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from acquisition.managed import Managed
 from acquisition.priority import go_first
 from bsd.errors import EnvironmentFault, ToolkitError, explain_os_error
 
@@ -226,7 +226,7 @@ def _body(
     desk.end(fault)
 
 
-class Child:
+class Child(Managed):
     """A process that serves orders, seen from its parent. A context manager: starts and closes.
 
     Parameters
@@ -379,23 +379,6 @@ class Child:
         self._pipe = None
         if self._ended is None:
             self._ended = _Ended(None, 0)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except ToolkitError as fault:
-            if error is None:
-                raise
-            error.add_note(str(fault))
 
     def _spawn(self) -> None:
         context = multiprocessing.get_context("spawn")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from acquisition.camera.configuration import CameraSettings
 from acquisition.camera.fault import CameraFault, CameraLost, CameraStuck
@@ -31,6 +30,7 @@ from acquisition.camera.message import (
 )
 from acquisition.camera.service import Opening, serve
 from acquisition.child import Child, ChildLost
+from acquisition.managed import Managed
 from acquisition.rig import Camera, Role
 from acquisition.ring import FrameRing
 from bsd.errors import ToolkitError
@@ -43,7 +43,7 @@ _SLACK_S: Final = 2.0
 _START_S: Final = 20.0
 
 
-class CameraProcess:
+class CameraProcess(Managed):
     """One camera in a process of its own. A context manager: starts, and gives it back at the end.
 
     Parameters
@@ -271,23 +271,6 @@ class CameraProcess:
             return  # it was killed then
         finally:
             child.kill()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except ToolkitError as fault:
-            if error is None:
-                raise
-            error.add_note(str(fault))
 
     def _ask(self, order: Order, timeout_s: float) -> Any:
         if self._child is None:

@@ -10,8 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from acquisition.child import Child, ChildLost
 from acquisition.clip.document import ClipHead
 from acquisition.clip.sink import Delivered, FrameShape, OpenSink, Sink
+from acquisition.managed import Managed
 from acquisition.recorder.message import (
     Abandon,
     Begin,
@@ -33,7 +33,6 @@ from acquisition.recorder.message import (
 from acquisition.recorder.service import BYTES, COUNTERS, FOREIGN, STORED, WRITE_NS, serve
 from acquisition.rig import Role
 from acquisition.ring import FrameRing
-from bsd.errors import ToolkitError
 
 __all__ = [
     "FallingBehind",
@@ -58,7 +57,7 @@ def open_clip(part: Path, head: ClipHead, shapes: Mapping[Role, FrameShape]) -> 
     return ClipWriter(part, head, shapes)
 
 
-class RecorderProcess:
+class RecorderProcess(Managed):
     """A recorder. A context manager: starts it, and ends it in good order.
 
     Parameters
@@ -275,23 +274,6 @@ class RecorderProcess:
             self._child.close(CLOSE_S)
         finally:
             self._let_go()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except ToolkitError as fault:
-            if error is None:
-                raise
-            error.add_note(str(fault))
 
     def _hear(self, timeout_s: float = 0.0) -> None:
         for news in self._child.news(timeout_s):

@@ -12,9 +12,9 @@ import time
 from collections import deque
 from functools import partial
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from acquisition.managed import Managed
 from acquisition.trigger.controller import BEAT_S, REPLY_S, TriggerController
 from acquisition.trigger.fault import TriggerFault, TriggerLost
 from acquisition.trigger.link import Identity, Status
@@ -34,7 +34,7 @@ from acquisition.trigger.message import (
     Stop,
 )
 from acquisition.trigger.service import STUCK_S, Connect, serve, slack_s
-from bsd.errors import EnvironmentFault, ToolkitError
+from bsd.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from acquisition.pulse_program import PulseProgram
@@ -55,7 +55,7 @@ def connect_port(path: str | None, name: str | None, reply_s: float) -> TriggerC
     return connect(path, name, reply_s=reply_s)
 
 
-class TriggerProcess:
+class TriggerProcess(Managed):
     """A trigger controller behind a process. A context manager: starts, and always ends low.
 
     Parameters
@@ -195,23 +195,6 @@ class TriggerProcess:
             self._end_process()
         if not reported and self._ended is not None and self._ended.fault is not None:
             raise self._ended.fault
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except ToolkitError as fault:
-            if error is None:
-                raise
-            error.add_note(str(fault))
 
     def _spawn(self) -> None:
         context = multiprocessing.get_context("spawn")
