@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 EVERY_S: Final = 1.0
 REGISTER_EVERY_S: Final = 3.0
-_REMEMBERED: Final = 9
-_LEAST_LOOKS: Final = 3
 
 
 def frame_format(rig: Rig, role: Role, configured: Configured) -> FrameFormat:
@@ -36,8 +33,8 @@ class Monitor:
     """Measures the newest pair now and then; costs some milliseconds each time.
 
     The two newest frames are not always of one pulse: what is measured here warns an operator, and
-    decides nothing. How the views lay to each other is found more seldom, and only where the two
-    frame ids differ by what they mostly differed by: moved views of two pulses lie elsewhere.
+    decides nothing. How the views lay to each other is found more seldom, and only of frames that
+    both came as the same one of their arming: moved views of two pulses lie elsewhere.
 
     Parameters
     ----------
@@ -65,8 +62,6 @@ class Monitor:
         self._every_s = every_s
         self._register_every_s = register_every_s
         self._due_s = self._register_due_s = 0.0
-        self._id_gaps: deque[int] = deque(maxlen=_REMEMBERED)
-        self._arming: int | None = None
         self._offset: Offset | None = None
         self._offsets = 0
 
@@ -92,32 +87,22 @@ class Monitor:
         if now_s < self._due_s:
             return None
         frames: list[Frame] = []
-        ids: list[tuple[int, int]] = []
+        places: list[tuple[int, int]] = []
         for role in ROLES:
             newest = self._rings[role].newest()
             if newest is None or (arming is not None and int(newest[0]["arming"]) != arming):
                 return None
             frames.append(self._shaped(role, newest[1]))
-            ids.append((int(newest[0]["arming"]), int(newest[0]["frame_id"])))
+            places.append((int(newest[0]["arming"]), int(newest[0]["index"])))
         self._due_s = now_s + self._every_s
         forms = (self._forms[0], self._forms[1])
-        if self._are_of_one_pulse(ids[0], ids[1]) and now_s >= self._register_due_s:
+        # Both were armed before the first pulse: equal places are one pulse, unless one was lost.
+        if places[0] == places[1] and now_s >= self._register_due_s:
             self._register_due_s = now_s + self._register_every_s
             found = register_frames(frames[0], frames[1], forms)
             if found is not None:
                 self._offset, self._offsets = found, self._offsets + 1
         return measure_pair(frames[0], frames[1], forms)
-
-    def _are_of_one_pulse(self, blurry: tuple[int, int], sharp: tuple[int, int]) -> bool:
-        """As far as can be told without a clock: most looks do find frames of one pulse."""
-        if blurry[0] != sharp[0] or blurry[0] != self._arming:
-            self._id_gaps.clear()
-            self._arming = blurry[0]
-        if blurry[0] != sharp[0]:
-            return False
-        self._id_gaps.append(blurry[1] - sharp[1])
-        usual, _ = Counter(self._id_gaps).most_common(1)[0]
-        return len(self._id_gaps) >= _LEAST_LOOKS and self._id_gaps[-1] == usual
 
     def _shaped(self, role: Role, data: Frame) -> Frame:
         known = self._configured[role]
