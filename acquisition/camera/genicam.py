@@ -27,6 +27,7 @@ GONE: Final = 3
 
 _AGAIN_S: Final = 0.1
 _LEAST_BUFFERS: Final = 16
+_USUAL_BUFFERS: Final = 64  # at 15 fps a process that is held up for four seconds loses nothing
 _MOST_BUFFER_BYTES: Final = 1 << 29
 # What producers and harvesters raise beside their own where something is not as they expect.
 _FAULTS: Final = (
@@ -130,7 +131,7 @@ class GenicamCamera:
             self._clock = FrameClock(self.tree, _FAULTS)
             least = max(_LEAST_BUFFERS, self._acquirer.min_num_buffers)
             most = max(least, _MOST_BUFFER_BYTES // max(1, self._payload_bytes()))
-            self._acquirer.num_buffers = min(max(least, round(rate_hz)), most)
+            self._acquirer.num_buffers = min(max(least, _USUAL_BUFFERS, round(rate_hz)), most)
             self._acquirer.start()
 
     def fetch(self, timeout_s: float) -> Frame | None:
