@@ -26,6 +26,7 @@ from typing import Any
 
 from acquisition.managed import Managed
 from acquisition.priority import go_first
+from acquisition.signals import GROUP, held_back, let_through
 from bsd.errors import EnvironmentFault, ToolkitError, explain_os_error
 
 STUCK_S = 30.0
@@ -202,13 +203,12 @@ def _body(
     level: int,
     niceness: int,
 ) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everybody; the parent decides
+    for number in GROUP:  # they reach everybody; the parent decides, and the pipe's end tells
+        signal.signal(number, signal.SIG_IGN)
+    let_through()
     if niceness:
         go_first(niceness)
     desk = Desk(pipe, stuck_s)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)  # the pipe's end says when
     logging.basicConfig(level=level, handlers=[_Forward(desk)], force=True)
     fault: ToolkitError | None = None
     try:
@@ -397,7 +397,8 @@ class Child(Managed):
             daemon=True,  # ends with its parent even where nobody closes it
         )
         try:
-            process.start()
+            with held_back():
+                process.start()
         except BaseException as error:
             ours.close()
             if isinstance(error, _NOT_SPAWNED):

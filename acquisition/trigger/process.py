@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, TypeVar
 
 from acquisition.managed import Managed
+from acquisition.signals import held_back
 from acquisition.trigger.controller import BEAT_S, REPLY_S, TriggerController
 from acquisition.trigger.fault import TriggerFault, TriggerLost
 from acquisition.trigger.link import Identity, Status
@@ -207,7 +208,8 @@ class TriggerProcess(Managed):
             daemon=True,  # ends with its parent even where nobody closes it
         )
         try:
-            process.start()
+            with held_back():
+                process.start()
         except BaseException as error:
             for end in (our_orders, our_news):
                 end.close()

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 
 from acquisition.priority import go_first
+from acquisition.signals import let_through
 from acquisition.trigger.controller import REPLY_S, TriggerController
 from acquisition.trigger.fault import TriggerFault, TriggerLost
 from acquisition.trigger.link import Status
@@ -68,6 +69,7 @@ def serve(
     service = _Service(orders, post, beat_s)
     signal.signal(signal.SIGTERM, service.leave)
     signal.signal(signal.SIGHUP, service.leave)  # the terminal was closed
+    let_through()
     guard = threading.Thread(target=_guard, args=(service, post, stuck_s), daemon=True)
     guard.start()
     fault: ToolkitError | None = None
