@@ -56,6 +56,17 @@ def connect_port(path: str | None, name: str | None, reply_s: float) -> TriggerC
     return connect(path, name, reply_s=reply_s)
 
 
+class _Gone(TriggerLost):
+    """The child ended without a word; with exit code 0 it had been told to by a signal."""
+
+    exit_status: int | None = None
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether it brought the outputs low before it went."""
+        return self.exit_status == 0
+
+
 class TriggerProcess(Managed):
     """A trigger controller behind a process. A context manager: starts, and always ends low.
 
@@ -192,10 +203,14 @@ class TriggerProcess(Managed):
             if self._ended is None:
                 self._send(Leave())
                 self._wait_for(Ended, self.stuck_s + _KILL_S)
+        except _Gone as gone:
+            if not gone.is_in_order:
+                raise
         finally:
             self._end_process()
-        if not reported and self._ended is not None and self._ended.fault is not None:
-            raise self._ended.fault
+        fault = None if reported or self._ended is None else self._ended.fault
+        if fault is not None and not (isinstance(fault, _Gone) and fault.is_in_order):
+            raise fault
 
     def _spawn(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -298,10 +313,12 @@ class TriggerProcess(Managed):
         if self._process is not None:
             self._process.join(_KILL_S)
             code = self._process.exitcode
-        return TriggerLost(
+        gone = _Gone(
             f"{self._port}: the trigger process ended (exit code {code}); a run ends by its"
             " heartbeat limit; start it again"
         )
+        gone.exit_status = code
+        return gone
 
     def _end_process(self) -> None:
         """No orphan: ask, then kill."""
