@@ -145,13 +145,15 @@ def configure(
     pixel_format(settings.pixel_format)
     _check_extras(tree, settings, camera)
     readback, differences = assign(tree, list(_plan(tree, settings)))
-    without = []
+    without, faults = [], []
     for difference in differences:
         fault = _judge(tree, difference, settings, camera)
         if isinstance(fault, str):
             without.append(fault)
         elif fault is not None:
-            raise fault
+            faults.append(fault)
+    if faults:  # a camera without a trigger lacks more, and that is what it is about
+        raise next((fault for fault in faults if "TriggerMode" in str(fault)), faults[0])
     return readback, list(dict.fromkeys([*without, *gain_left(readback, settings.extra)]))
 
 
@@ -260,7 +262,8 @@ def _exposure(tree: FeatureTree, settings: CameraSettings) -> Iterator[Assignmen
         name = found(tree, "ExposureTime")
         value = settings.exposure_us / exposure_unit_us(tree, name)
         note = f"its exposure cannot be set to {settings.exposure_us:g} us"
-        yield Assignment("ExposureTime", value, "must" if triggered else "should", note)
+        need: Literal["must", "should"] = "must" if triggered else "should"
+        yield Assignment("ExposureTime", value, need, note, remedy="so its exposure is not known")
 
 
 def exposure_unit_us(tree: FeatureTree, name: str | None) -> float:
