@@ -24,8 +24,8 @@ def main(file: Path) -> None:
     with CameraProcess(camera, "blurry", FrameRing(1 << 20)) as process:
         process.configure(WIDTH)
         process.arm(1)
-        say(process.pid)
         try:
+            say(process.pid)
             time.sleep(60)
         except KeyboardInterrupt:
             time.sleep(0.3)  # for a child that Ctrl-C would have ended
