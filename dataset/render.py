@@ -24,11 +24,11 @@ from bsd.document import atomic_path, sweep_part
 from bsd.errors import UserMistake
 from bsd.lock import locked
 from bsd.provenance import sha256_file, toolkit_version
-from dataset.scene import PictureIdentity, SceneConfig, Truth, VideoIdentity, summarise
-from dataset.truthfile import refuse_foreign, truth_path
+from dataset.rendering.scene import PictureIdentity, SceneConfig, Truth, VideoIdentity, summarise
+from dataset.rendering.truthfile import refuse_foreign, truth_path
 
 if TYPE_CHECKING:
-    from dataset.stage import Stage
+    from dataset.rendering.stage import Stage
 
 Codes = NDArray[np.uint8]
 LOCK_NAME = ".render.lock"
@@ -64,7 +64,7 @@ def render_frames(
     Codes
         (height_px, width_px, 3) uint8 RGB, frame i at time ``i / rate_hz``.
     """
-    from dataset.stage import Stage
+    from dataset.rendering.stage import Stage
 
     stage = Stage(config, picture, object_picture)
     for index in range(config.frames):
@@ -103,7 +103,7 @@ def render_scene(
         `out` does not end in ``.mkv`` or holds something else; a picture does not fit; the blur
         target cannot be met.
     """
-    from dataset.stage import Stage
+    from dataset.rendering.stage import Stage
 
     if out.suffix != ".mkv":
         raise UserMistake(f"{out}: rendered clips are Matroska files; name it {out.stem}.mkv")
@@ -180,7 +180,7 @@ def _is_wanted(
     truth: Truth, config: SceneConfig, picture: Codes, object_picture: Codes | None
 ) -> bool:
     """Whether a clip that stands is what is asked for now."""
-    from dataset.stage import identity_of
+    from dataset.rendering.stage import identity_of
 
     return (
         truth.config == config
@@ -191,7 +191,7 @@ def _is_wanted(
 
 
 def _identity(picture: Codes | None) -> PictureIdentity | None:
-    from dataset.stage import identity_of
+    from dataset.rendering.stage import identity_of
 
     return None if picture is None else identity_of(picture)
 
@@ -199,7 +199,7 @@ def _identity(picture: Codes | None) -> PictureIdentity | None:
 def _truth(
     stage: Stage, picture: Codes, object_picture: Codes | None, video: VideoIdentity
 ) -> Truth:
-    from dataset.stage import as_rows, identity_of
+    from dataset.rendering.stage import as_rows, identity_of
 
     config, motion, times = stage.config, stage.motion, stage.times_s
     blur = motion.blur_lengths_px(motion.picture_traces(times))

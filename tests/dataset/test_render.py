@@ -24,7 +24,7 @@ from dataset.render import (
     render_scenes,
     truth_path,
 )
-from dataset.scene import ObjectLayer, SceneConfig, Truth
+from dataset.rendering.scene import ObjectLayer, SceneConfig, Truth
 from tests.mounts import mounted
 
 pytestmark = pytest.mark.unit

@@ -12,8 +12,8 @@ from dataset.blur import Window, blur_windows
 from dataset.pairing import Block, judge, thumbnail
 from dataset.pictures import shipped_pictures
 from dataset.render import render_frames
-from dataset.scene import CameraMotion, ObjectLayer, SceneConfig
-from dataset.shake import ShakeSpectrum
+from dataset.rendering.scene import CameraMotion, ObjectLayer, SceneConfig
+from dataset.rendering.shake import ShakeSpectrum
 from dataset.sums import response_table
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]

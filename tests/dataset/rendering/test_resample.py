@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from dataset.resample import (
+from dataset.rendering.resample import (
     OVERSAMPLING,
     Encoder,
     expose,

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from dataset.shake import (
+from dataset.rendering.shake import (
     HandPath,
     ShakeSpectrum,
     Waveform,

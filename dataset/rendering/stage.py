@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsd.errors import UserMistake
-from dataset.choreography import Motion, plan_motion
-from dataset.resample import (
+from dataset.rendering.choreography import Motion, plan_motion
+from dataset.rendering.resample import (
     OVERSAMPLING,
     SUPPORT_PX,
     Encoder,
@@ -23,7 +23,7 @@ from dataset.resample import (
     to_linear,
     with_alpha,
 )
-from dataset.scene import (
+from dataset.rendering.scene import (
     Affine,
     Array,
     Matte,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bsd.errors import UserMistake
-from dataset.scene import SceneConfig
-from dataset.shake import Array, HandPath, arc_lengths, hand_path
+from dataset.rendering.scene import SceneConfig
+from dataset.rendering.shake import Array, HandPath, arc_lengths, hand_path
 
 _CANDIDATES = 64
 _LOW_QUANTILE = 0.1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_file
-from dataset.scene import Truth
+from dataset.rendering.scene import Truth
 
 _WAY_OUT = "move it away, or render into another folder"
 

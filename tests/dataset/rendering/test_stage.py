@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from bsd.errors import UserMistake
-from dataset.resample import to_linear
-from dataset.scene import CameraMotion, ObjectLayer, SceneConfig
-from dataset.stage import Stage
+from dataset.rendering.resample import to_linear
+from dataset.rendering.scene import CameraMotion, ObjectLayer, SceneConfig
+from dataset.rendering.stage import Stage
 
 pytestmark = pytest.mark.unit
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from bsd.errors import UserMistake
-from dataset.choreography import plan_motion
-from dataset.scene import CameraMotion, ObjectLayer, SceneConfig
-from dataset.shake import ShakeSpectrum
+from dataset.rendering.choreography import plan_motion
+from dataset.rendering.scene import CameraMotion, ObjectLayer, SceneConfig
+from dataset.rendering.shake import ShakeSpectrum
 
 pytestmark = pytest.mark.unit
 

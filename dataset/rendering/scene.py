@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from bsd.document import Document, Part
-from dataset.shake import ShakeSpectrum
+from dataset.rendering.shake import ShakeSpectrum
 
 Array = NDArray[np.float64]
 Affine = tuple[float, float, float, float, float, float]

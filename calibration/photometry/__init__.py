@@ -1,0 +1,1 @@
+"""What a sample says of the light: black level, linearity, flat field, colour, noise."""

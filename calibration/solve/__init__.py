@@ -1,0 +1,1 @@
+"""From a session's calibration clips to a calibration."""

@@ -1,0 +1,1 @@
+"""What a recorded clip must show before it is published."""

@@ -1,0 +1,1 @@
+"""From two raw frames to an aligned pair."""

@@ -1,0 +1,1 @@
+"""What goes out with a dataset: datasheet, licence, quality report."""
