@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_file
 from bsd.threads import available_cores
-from dataset.description import DESCRIPTION_NAME, DatasetDescription
-from dataset.image import size_text
-from dataset.inventory import check_files, check_leftovers
-from dataset.layout import DOCUMENT_NAMES, VIEWS, WORK_NAME, frame_path
+from dataset.agreement import contradictions
+from dataset.description import DESCRIPTION_NAME, DatasetDescription, is_sealed
+from dataset.inventory import check_beside, check_files, check_leftovers
+from dataset.layout import DOCUMENT_NAMES, WORK_NAME
 from dataset.manifest import MANIFEST_NAME, Entry, read_manifest
 from dataset.screening import check_pairs, check_plain
 from dataset.splits import SPLITS_NAME, Splits
-from dataset.tree import Tree, plain_sequences, require_folder, sequence_of
+from dataset.tree import Tree, plain_sequences, require_folder
 from dataset.verification import Advance, Finding, Progress, Verification
 
 _MOST_THREADS = 8  # each holds the thumbnails of one sequence
@@ -67,9 +66,12 @@ def verify(root: Path, hashes: bool = True, progress: Progress | None = None) ->
         files = sum(len(item.blurry) + len(item.sharp) for item in sequences)
     else:
         found = check_files(root, entries, hashes, threads, show)
-        leftovers = check_leftovers(root, [entry.path for entry in entries])
-        leftovers += _contradictions(entries, documents)
+        described = documents.description
+        listed = [*(described.documents if described else ()), *(item.path for item in entries)]
+        leftovers = check_leftovers(root, listed)
+        leftovers += contradictions(entries, documents.description, documents.splits)
         bad = {item.path for item in found}
+        found += check_beside(root, entries, bad, threads, show)
         more, pairings = check_pairs(root, entries, bad, threads, show)
         found, files = found + more, len(entries)
     return Verification(
@@ -116,55 +118,16 @@ def _documents(root: Path) -> _Documents:
     splits = read(SPLITS_NAME, Splits.read)
     if description is None:
         return _Documents(findings, None, entries, splits)
-    if not description.is_sealed():
+    if not is_sealed(root / DESCRIPTION_NAME):
         text = "was edited after it was published (own_sha256 differs)"
         findings.append(Finding(path=DESCRIPTION_NAME, kind="changed", text=text))
-    for name, content, expected in (
-        (MANIFEST_NAME, entries, description.manifest_sha256),
-        (SPLITS_NAME, splits, description.splits_sha256),
-    ):
-        if content is not None and sha256_file(root / name) != expected:
+    unread = {MANIFEST_NAME: entries is None, SPLITS_NAME: splits is None}
+    for name, expected in description.hashes().items():
+        if unread.get(name):
+            continue  # said above
+        if not (root / name).is_file():
+            findings.append(Finding(path=name, kind="missing", text="missing: restore it"))
+        elif sha256_file(root / name) != expected:
             text = f"is not the one that {DESCRIPTION_NAME} was published with"
             findings.append(Finding(path=name, kind="changed", text=text))
     return _Documents(findings, description, entries, splits)
-
-
-def _contradictions(entries: tuple[Entry, ...], documents: _Documents) -> list[Finding]:
-    """Where manifest, splits and description do not agree with one another."""
-    description, splits = documents.description, documents.splits
-    findings = []
-    listed: dict[tuple[str, str], int] = {}
-    for (split, name), group in groupby(entries, key=sequence_of):
-        paths = {entry.path for entry in group}
-        count = len(paths) // 2
-        listed[split, name] = count
-        wanted = {frame_path(split, name, view, index) for view in VIEWS for index in range(count)}
-        if wanted != paths:
-            text = f"{split}/{name}: blurry and sharp frames are not numbered 0 to N - 1 alike"
-            findings.append(Finding(path=MANIFEST_NAME, kind="count", text=text))
-    if splits is not None:
-        assigned = {(item.split, item.sequence) for item in splits.sequences}
-        for split, name in sorted(assigned ^ listed.keys()):
-            there, lacking = (
-                (MANIFEST_NAME, SPLITS_NAME)
-                if (split, name) in listed
-                else (SPLITS_NAME, MANIFEST_NAME)
-            )
-            text = f"is in {there} but not in {lacking}"
-            findings.append(Finding(path=f"{split}/{name}", kind="splits", text=text))
-    if description is None:
-        return findings
-    for split, said in description.counts.items():
-        frames = [count for (where, _), count in listed.items() if where == split]
-        if (said.sequences, said.frames) != (len(frames), sum(frames)):
-            text = (
-                f"{split}: {said.sequences} sequences, {said.frames} frames; the manifest has"
-                f" {len(frames)} and {sum(frames)}"
-            )
-            findings.append(Finding(path=DESCRIPTION_NAME, kind="count", text=text))
-    size = (description.height_px, description.width_px)
-    for entry in entries:
-        if entry.shape[:2] != size:
-            text = f"shape {entry.shape}, the dataset's frames are {size_text(size)} px"
-            findings.append(Finding(path=entry.path, kind="shape", text=text))
-    return findings

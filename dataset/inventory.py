@@ -6,10 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from bsd.document import PART_SUFFIX
+from bsd.errors import UserMistake
 from bsd.provenance import sha256_file
-from dataset.layout import DOCUMENT_NAMES, WORK_NAME, is_own_part
+from dataset.extras import decode_extra, decode_map
+from dataset.layout import DOCUMENT_NAMES, MAP_NAME, WORK_NAME, is_own_part, product_of
 from dataset.manifest import Entry
 from dataset.verification import Finding, Kind, Progress
 
@@ -73,6 +78,48 @@ def _changed(others: Mapping[str, _Other], entries: Sequence[Entry]) -> list[Fin
             kind, text = "changed", "its content is not what was published (SHA-256 differs)"
         findings.append(Finding(path=path, kind=kind, text=text))
     return findings
+
+
+def check_beside(
+    root: Path, entries: Sequence[Entry], bad: set[str], threads: int, progress: Progress
+) -> list[Finding]:
+    """Decode every file beside the RGB frames and compare it with its entry; `bad` are skipped."""
+    beside = [item for item in entries if product_of(item.path) != "RGB" and item.path not in bad]
+    if not beside:
+        return []
+    findings = []
+    with ThreadPoolExecutor(threads) as pool, progress("RAW, masks", len(beside)) as advance:
+        for finding in pool.map(lambda entry: _undecoded(root, entry), beside):
+            advance(1)
+            if finding is not None:
+                findings.append(finding)
+    return findings
+
+
+def _undecoded(root: Path, entry: Entry) -> Finding | None:
+    path = root / entry.path
+    product = product_of(entry.path)
+    content = path.read_bytes()
+    image: NDArray[Any]
+    try:
+        if product is not None:
+            image, cfa = decode_extra(content, product, str(path))
+        elif path.name == MAP_NAME:
+            image, cfa = decode_map(content, str(path)), None
+        else:
+            return Finding(path=entry.path, kind="extra", text="no dataset has such a file")
+    except UserMistake as error:
+        text = str(error).removeprefix(f"{path}: ")
+        return Finding(path=entry.path, kind="damaged", text=text)
+    found = (image.shape, str(image.dtype), cfa)
+    if found != (entry.shape, entry.dtype, entry.cfa):
+        text = f"is {_array(*found)}, listed as {_array(entry.shape, entry.dtype, entry.cfa)}"
+        return Finding(path=entry.path, kind="shape", text=text)
+    return None
+
+
+def _array(shape: tuple[int, ...], dtype: str, cfa: str | None) -> str:
+    return f"{dtype} {shape}{f' {cfa}' if cfa else ''}"
 
 
 def check_leftovers(root: Path, listed: Iterable[str] | None) -> list[Finding]:

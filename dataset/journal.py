@@ -10,15 +10,38 @@ from pydantic import ValidationError
 
 from bsd.document import Part
 from bsd.lock import lock_file
+from dataset.layout import SUFFIXES, Product, product_of
 from dataset.manifest import Entry
 
 
 class PairLine(Part):
-    """One line: both files of a frame are on the disk."""
+    """One line: all files of a pair are on the disk.
+
+    Attributes
+    ----------
+    frame
+        Its number, from 0.
+    blurry, sharp
+        The RGB frames.
+    extras
+        What is published beside them.
+    """
 
     frame: int
     blurry: Entry
     sharp: Entry
+    extras: tuple[Entry, ...] = ()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All files of the pair."""
+        return self.blurry, self.sharp, *self.extras
+
+    @property
+    def products(self) -> tuple[Product, ...]:
+        """Which products the pair has, RGB first."""
+        held = {product_of(entry.path) for entry in self.extras}
+        return tuple(name for name in SUFFIXES if name == "RGB" or name in held)
 
 
 def read_pairs(path: Path) -> list[PairLine]:

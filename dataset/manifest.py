@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
-from bsd.document import Document, Part, first_fault, write_bytes
+from bsd.document import Document, Part, atomic_path, first_fault
 from bsd.errors import UserMistake
 
 MANIFEST_NAME = "manifest.jsonl"
@@ -53,24 +58,41 @@ class CaptureSource(Part):
 
     Attributes
     ----------
-    session, clip, clip_sha256
-        The recording session and its clip file.
-    pulse
-        Number of the trigger's pulse in the clip, counted from 0.
+    session, clip, clip_uuid, clip_sha256
+        The recording session and its clip file; `clip_uuid` is None in manifests of version 1.
+    pulse, row
+        Number of the trigger's pulse in the clip and the row of its ledger, counted from 0; `row`
+        is None in manifests of version 1.
     calibration_sha256
         The calibration that aligned the pair.
+    marks
+        What a user of the pair must know.
     """
 
     kind: Literal["capture"] = "capture"
     session: str
     clip: str
+    clip_uuid: str | None = None
     clip_sha256: str
     pulse: int = Field(ge=0)
+    row: int | None = Field(default=None, ge=0)
     calibration_sha256: str
     marks: tuple[str, ...] = ()
 
 
-Source = Annotated[SyntheticSource | CaptureSource, Field(discriminator="kind")]
+class ClipSource(Part):
+    """What belongs to a whole captured sequence; the fields are those of `CaptureSource`."""
+
+    kind: Literal["clip"] = "clip"
+    session: str
+    clip: str
+    clip_uuid: str | None = None
+    clip_sha256: str
+    calibration_sha256: str
+
+
+Source = Annotated[SyntheticSource | CaptureSource | ClipSource, Field(discriminator="kind")]
+PairSource = SyntheticSource | CaptureSource
 
 
 class Entry(Part):
@@ -83,7 +105,10 @@ class Entry(Part):
     sha256, bytes
         Of the file.
     shape, dtype
-        Of the array that the file decodes to: (H, W, 3), ``uint8``.
+        Of the array that the file decodes to: (H, W, 3) ``uint8`` for a frame.
+    cfa
+        Colours of the 2x2 cell at the upper left corner of a RAW mosaic, such as ``RGGB``; None
+        for what has none.
     """
 
     path: str
@@ -91,6 +116,7 @@ class Entry(Part):
     bytes: int = Field(ge=0)
     shape: tuple[int, ...]
     dtype: str
+    cfa: str | None = Field(default=None, pattern="^[RGB]{4}$")
     source: Source
 
     @field_validator("path")
@@ -102,18 +128,35 @@ class Entry(Part):
             raise ValueError("must be a plain path inside the dataset")
         return path
 
+    @model_serializer(mode="wrap")
+    def _without_empty_cfa(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Lines of frames stay as they were before there was a mosaic to publish."""
+        fields: dict[str, Any] = handler(self)
+        if fields["cfa"] is None:
+            del fields["cfa"]
+        return fields
+
 
 class _Header(Document):
+    """First line. Version 2 adds fields that have defaults to an entry: version 1 is read as is."""
+
+    upgrades: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: dict}
+
     format: Literal["bsd-manifest"] = "bsd-manifest"
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
 
 
 def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
     """Write the header line and one line for each entry, sorted by path, atomically."""
-    header = json.dumps(_Header().model_dump(), separators=(",", ":"))
-    ordered = sorted(entries, key=lambda entry: entry.path)
-    lines = [header, *(entry.model_dump_json() for entry in ordered)]
-    write_bytes(path, ("\n".join(lines) + "\n").encode())
+    write_sorted(path, sorted(entries, key=lambda entry: entry.path))
+
+
+def write_sorted(path: Path, entries: Iterable[Entry]) -> None:
+    """As `write_manifest`, of entries that come in the order of their paths, one at a time."""
+    with atomic_path(path) as part, part.open("wb") as file:
+        file.write(json.dumps(_Header().model_dump(), separators=(",", ":")).encode() + b"\n")
+        for entry in entries:
+            file.write(entry.model_dump_json().encode() + b"\n")
 
 
 def read_manifest(path: Path) -> tuple[Entry, ...]:
@@ -124,24 +167,33 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     UserMistake
         No such file, another format, or a line that is damaged; the line is named.
     """
+    return tuple(iterate_manifest(path))
+
+
+def iterate_manifest(path: Path) -> Iterator[Entry]:
+    """The entries of a manifest one by one; raises as `read_manifest` when it comes to a fault."""
     try:
-        # Not splitlines: a name may hold U+2028, which is a line's end to it but not to JSON.
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        # No other line end than this one: a name may hold U+2028, or a carriage return.
+        with path.open(encoding="utf-8", newline="\n") as file:
+            yield from _entries(file, path)
     except FileNotFoundError as error:
         raise UserMistake(f"{path}: no such file") from error
     except UnicodeDecodeError as error:
         raise UserMistake(f"{path}: damaged, not a text file; restore it") from error
+
+
+def _entries(lines: Iterator[str], path: Path) -> Iterator[Entry]:
     try:
-        _Header.from_fields(json.loads(lines[0]), str(path))
+        _Header.from_fields(json.loads(next(lines, "")), str(path))
     except (ValueError, RecursionError) as error:
         raise UserMistake(f"{path}: line 1 is not a manifest's header; restore the file") from error
-    entries = tuple(
-        _entry(line, f"{path}: line {number}") for number, line in enumerate(lines[1:], 2)
-    )
-    for before, after in pairwise(entries):
-        if before.path >= after.path:
-            raise UserMistake(f"{path}: '{after.path}' is listed twice or out of order; restore it")
-    return entries
+    before = ""
+    for number, line in enumerate(lines, 2):
+        entry = _entry(line.removesuffix("\n"), f"{path}: line {number}")
+        if before >= entry.path:
+            raise UserMistake(f"{path}: '{entry.path}' is listed twice or out of order; restore it")
+        before = entry.path
+        yield entry
 
 
 def _entry(line: str, where: str) -> Entry:

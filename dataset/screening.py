@@ -12,7 +12,7 @@ from pathlib import Path
 from bsd.document import PART_SUFFIX
 from bsd.errors import UserMistake
 from dataset.image import size_text
-from dataset.layout import VIEWS
+from dataset.layout import VIEWS, product_of
 from dataset.manifest import Entry, SyntheticSource
 from dataset.pairing import Block, Thumbnail, judge, swapped_frames, thumbnail
 from dataset.png import TruncatedPng, read_png
@@ -31,6 +31,7 @@ def check_pairs(
     """Judge samples of each sequence of a manifest; sequences with a `bad` file are skipped."""
     sequences: list[SequenceFiles] = []
     single: dict[str, bool] = {}
+    entries = [entry for entry in entries if product_of(entry.path) == "RGB"]
     for (split, name), group in groupby(entries, key=sequence_of):
         listed = list(group)
         blurry, sharp = (

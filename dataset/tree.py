@@ -11,14 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from pathlib import Path, PurePosixPath
-
-import numpy as np
-from numpy.typing import NDArray
+from pathlib import Path
 
 from bsd.errors import UserMistake
-from bsd.provenance import sha256_bytes, sha256_file
-from dataset.completion import finish_tree
+from bsd.provenance import sha256_file
+from dataset.completion import described_tree, finish_tree
 from dataset.description import (
     DESCRIPTION_NAME,
     Count,
@@ -26,11 +23,12 @@ from dataset.description import (
     LeftOut,
     read_sealed,
 )
-from dataset.layout import VIEWS, WORK_NAME, frame_path
-from dataset.manifest import MANIFEST_NAME, Entry, Source, read_manifest
-from dataset.opening import held_tree, open_tree, refuse_undescribed
+from dataset.installation import is_decided
+from dataset.layout import VIEWS, WORK_NAME, Product, frame_path, map_path, product_of
+from dataset.manifest import MANIFEST_NAME, Entry, read_manifest
+from dataset.opening import Published, held_tree, open_tree, published, refuse_undescribed
 from dataset.order import natural
-from dataset.png import decode_png, png_shape
+from dataset.sequence import SequenceFiles
 from dataset.splits import SPLITS, SPLITS_NAME, Split, Splits
 from dataset.writer import SequenceWriter
 
@@ -38,89 +36,21 @@ __all__ = [
     "Count",
     "DatasetDescription",
     "LeftOut",
+    "Published",
     "SequenceFiles",
     "SequenceWriter",
     "Tree",
+    "described_tree",
     "finish_tree",
     "frame_path",
     "held_tree",
     "open_tree",
     "plain_sequences",
+    "published",
     "require_folder",
     "sequence_of",
     "unlike",
 ]
-
-
-@dataclass(frozen=True)
-class SequenceFiles:
-    """The files of one sequence.
-
-    Read frames with `read_blurry` and `read_sharp`, not through the paths: of a published tree
-    they give out no frame that was changed since, whatever it was changed to.
-
-    Attributes
-    ----------
-    split, name
-        Such as ``test`` and ``000``.
-    scene
-        The recording that it shows; None in a plain tree.
-    blurry, sharp
-        Files in the order of the frames, one each per frame.
-    entries
-        What the manifest says of each pair, (blurry, sharp); None in a plain tree.
-    """
-
-    split: Split
-    name: str
-    scene: str | None
-    blurry: tuple[Path, ...]
-    sharp: tuple[Path, ...]
-    entries: tuple[tuple[Entry, Entry], ...] | None = None
-
-    def __len__(self) -> int:
-        return len(self.blurry)
-
-    @cached_property
-    def sources(self) -> tuple[Source, ...] | None:
-        """What each pair was made from; None in a plain tree."""
-        return None if self.entries is None else tuple(pair[0].source for pair in self.entries)
-
-    @cached_property
-    def shape(self) -> tuple[int, int, int]:
-        """(H, W, 3) of the first blurry frame: from the manifest, or else from its header."""
-        if self.entries is not None:
-            height, width = self.entries[0][0].shape[:2]
-            return height, width, 3
-        with self.blurry[0].open("rb") as file:
-            height, width, _channels = png_shape(file.read(64), str(self.blurry[0]))
-        return height, width, 3
-
-    def read_blurry(self, index: int) -> NDArray[np.uint8]:
-        """Blurry frame `index`: uint8 (H, W, 3) RGB.
-
-        Raises
-        ------
-        UserMistake
-            The file is damaged or, in a published tree, not the one that was published: its very
-            bytes are compared with the manifest's SHA-256.
-        """
-        return _read(self.blurry[index], None if self.entries is None else self.entries[index][0])
-
-    def read_sharp(self, index: int) -> NDArray[np.uint8]:
-        """Sharp frame `index`; see `read_blurry`."""
-        return _read(self.sharp[index], None if self.entries is None else self.entries[index][1])
-
-
-def _read(path: Path, entry: Entry | None) -> NDArray[np.uint8]:
-    content = path.read_bytes()
-    if entry is not None and sha256_bytes(content) != entry.sha256:
-        root = path.parents[len(PurePosixPath(entry.path).parts) - 1]
-        raise UserMistake(
-            f"{path}: changed since the dataset was published; restore it, and look at the rest"
-            f" with python -m dataset.verify {root}"
-        )
-    return decode_png(content, str(path))
 
 
 @dataclass(frozen=True)
@@ -152,6 +82,8 @@ class Tree:
             No such folder, not a dataset, unfinished, or its parts contradict each other.
         """
         require_folder(root)
+        if is_decided(root):
+            raise UserMistake(f"{root}: is being published; run the command that made it again")
         if (root / DESCRIPTION_NAME).exists():
             return _published(root)
         if (root / WORK_NAME).exists():
@@ -212,7 +144,7 @@ def require_folder(root: Path) -> None:
 
 
 def _published(root: Path) -> Tree:
-    description = read_sealed(root)
+    description = read_sealed(root, everything=False)
     entries = read_manifest(root / MANIFEST_NAME)
     splits = Splits.read(root / SPLITS_NAME)
     scenes = {(item.split, item.sequence): item.scene for item in splits.sequences}
@@ -253,7 +185,29 @@ def _listed(root: Path, split: Split, name: str, scene: str, entries: list[Entry
         tuple(root / entry.path for entry in blurry),
         tuple(root / entry.path for entry in sharp),
         tuple(zip(blurry, sharp, strict=True)),
+        _beside(root, split, name, entries, len(blurry)),
+        next((entry for entry in entries if entry.path == map_path(split, name)), None),
     )
+
+
+def _beside(
+    root: Path, split: Split, name: str, entries: list[Entry], frames: int
+) -> dict[Product, tuple[tuple[Entry, Entry], ...]]:
+    """Product → (blurry, sharp) of every frame; refuses a product that some frames lack."""
+    held: dict[Product, dict[str, Entry]] = {}
+    for entry in entries:
+        if (product := product_of(entry.path)) is not None and product != "RGB":
+            held.setdefault(product, {})[entry.path] = entry
+    found = {}
+    for product, files in held.items():
+        wanted = [
+            tuple(frame_path(split, name, view, index, product) for view in VIEWS)
+            for index in range(frames)
+        ]
+        if {path for pair in wanted for path in pair} != files.keys():
+            raise UserMistake(f"{root}: {split}/{name}: {product} is not there for each frame")
+        found[product] = tuple((files[blurry], files[sharp]) for blurry, sharp in wanted)
+    return found
 
 
 def plain_sequences(root: Path) -> list[SequenceFiles]:

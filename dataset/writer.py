@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 from bsd.document import write_bytes
 from bsd.errors import UserMistake
 from bsd.provenance import sha256_bytes, sha256_file
+from dataset.description import DESCRIPTION_NAME
+from dataset.extras import PairExtras, encode_map
 from dataset.image import size_text
 from dataset.journal import Journal, PairLine, first_pair
-from dataset.layout import VIEWS, WORK_NAME, frame_path
-from dataset.manifest import Entry, Source
+from dataset.layout import (
+    VIEWS,
+    WORK_NAME,
+    Product,
+    frame_path,
+    map_note,
+    map_path,
+)
+from dataset.manifest import ClipSource, Entry, PairSource, Source
 from dataset.png import encode_png
-from dataset.splits import Split
+from dataset.splits import SPLITS_NAME, Split, Splits
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +61,12 @@ class SequenceWriter:
     OSError
         From `append` or `close`, with the file's name, when an encoder could not write.
     UserMistake
-        Another run writes the same sequence.
+        Another run writes the same sequence, or it is published already.
     """
 
     def __init__(self, root: Path, split: Split, sequence: str, threads: int = 1) -> None:
         self.root, self.split, self.sequence = root, split, sequence
+        _refuse_published(root, split, sequence)
         self._threads = threads
         self._journal = Journal(root / WORK_NAME / f"{split}-{sequence}.jsonl")
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"encode-{split}-{sequence}")
@@ -64,17 +74,22 @@ class SequenceWriter:
         self._failure: BaseException | None = None
         try:
             self.frames_done = self._keep_whole()
-            for view in VIEWS:
-                (root / frame_path(split, sequence, view, 0)).parent.mkdir(
-                    parents=True, exist_ok=True
-                )
+            first = self._known_pair()
+            self._shape = first.blurry.shape if first else None
+            self._products = first.products if first else None
+            self._make_folders(self._products or ("RGB",))
         except BaseException:
             self._drop()
             raise
         self._next = self.frames_done
-        self._shape = self._known_shape()
 
-    def append(self, blurry: NDArray[np.uint8], sharp: NDArray[np.uint8], source: Source) -> None:
+    def append(
+        self,
+        blurry: NDArray[np.uint8],
+        sharp: NDArray[np.uint8],
+        source: PairSource,
+        extras: PairExtras | None = None,
+    ) -> None:
         """Queue the next pair; waits while the queue is full.
 
         Parameters
@@ -83,13 +98,40 @@ class SequenceWriter:
             uint8 (H, W, 3) RGB of one shape; copied, so the caller may use them again.
         source
             What the pair was made from.
+        extras
+            What is published beside the frames: the same products for all pairs of a dataset.
         """
         self._check(blurry, "blurry")
         self._check(sharp, "sharp")
+        extras = extras or PairExtras()
+        self._check_extras(extras, blurry.shape)
         self._settle(_QUEUE_PER_THREAD * self._threads - 1)
         pair = (np.array(blurry, order="C"), np.array(sharp, order="C"))
-        self._pending.append(self._pool.submit(self._write, self._next, pair, source))
+        self._pending.append(
+            self._pool.submit(self._write, self._next, pair, extras.copied(), source)
+        )
         self._next += 1
+
+    def put_map(self, map_xy: NDArray[np.float32], source: ClipSource) -> None:
+        """Write the sequence's map; a second call writes the same again.
+
+        Parameters
+        ----------
+        map_xy
+            float32 (h, w, 2): x and y, in px of the sharp view's RAW mosaic as it is published,
+            of every pixel of the blurry one's.
+        source
+            What it was made from.
+        """
+        if map_xy.dtype != np.float32 or map_xy.ndim != 3 or map_xy.shape[2] != 2:
+            raise UserMistake(
+                f"{self.split}/{self.sequence}: map is {map_xy.dtype} {map_xy.shape}, needs"
+                " float32 (h, w, 2)"
+            )
+        path = map_path(self.split, self.sequence)
+        entry = self._store(path, encode_map(map_xy), map_xy, None, source)
+        note = map_note(self.root, self.split, self.sequence)
+        write_bytes(note, entry.model_dump_json().encode())
 
     def close(self) -> None:
         """Wait until every queued pair is on the disk and in the journal."""
@@ -134,16 +176,27 @@ class SequenceWriter:
                 self._journal.append(done)
 
     def _write(
-        self, index: int, pair: tuple[NDArray[np.uint8], NDArray[np.uint8]], source: Source
+        self,
+        index: int,
+        pair: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+        extras: PairExtras,
+        source: PairSource,
     ) -> PairLine:
+        where = (self.split, self.sequence)
         blurry, sharp = (
-            self._write_file(frame_path(self.split, self.sequence, view, index), image, source)
+            self._store(frame_path(*where, view, index), encode_png(image), image, None, source)
             for view, image in zip(VIEWS, pair, strict=True)
         )
-        return PairLine(frame=index, blurry=blurry, sharp=sharp)
+        beside = tuple(
+            self._store(frame_path(*where, view, index, product), content, image, cfa, source)
+            for view in VIEWS
+            for product, image, cfa, content in extras.files(view)
+        )
+        return PairLine(frame=index, blurry=blurry, sharp=sharp, extras=beside)
 
-    def _write_file(self, path: str, image: NDArray[np.uint8], source: Source) -> Entry:
-        content = encode_png(image)
+    def _store(
+        self, path: str, content: bytes, image: NDArray[Any], cfa: str | None, source: Source
+    ) -> Entry:
         try:
             write_bytes(self.root / path, content)
         except OSError as error:
@@ -155,8 +208,28 @@ class SequenceWriter:
             bytes=len(content),
             shape=image.shape,
             dtype=str(image.dtype),
+            cfa=cfa,
             source=source,
         )
+
+    def _make_folders(self, products: tuple[Product, ...]) -> None:
+        for view in VIEWS:
+            for product in products:
+                path = frame_path(self.split, self.sequence, view, 0, product)
+                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+
+    def _check_extras(self, extras: PairExtras, shape: tuple[int, ...]) -> None:
+        where = f"{self.split}/{self.sequence}: frame {self._next}"
+        extras.check(shape, where)
+        products: tuple[Product, ...] = ("RGB", *extras.products)
+        if self._products is not None and self._products != products:
+            raise UserMistake(
+                f"{where}: has {', '.join(products)}, other frames of this dataset have"
+                f" {', '.join(self._products)}; all must have the same"
+            )
+        self._products = products
+        if self._next == self.frames_done:
+            self._make_folders(products)
 
     def _check(self, image: NDArray[np.uint8], role: str) -> None:
         where = f"{self.split}/{self.sequence}: {role} frame {self._next}"
@@ -187,7 +260,7 @@ class SequenceWriter:
         return whole
 
     def _is_whole(self, pair: PairLine) -> bool:
-        for entry in (pair.blurry, pair.sharp):
+        for entry in pair.entries:
             path = self.root / entry.path
             if not path.is_file() or path.stat().st_size != entry.bytes:
                 return False
@@ -195,10 +268,22 @@ class SequenceWriter:
                 return False
         return True
 
-    def _known_shape(self) -> tuple[int, ...] | None:
+    def _known_pair(self) -> PairLine | None:
+        """Any pair of the dataset: all have one size and the same products."""
         if self._journal.pairs:
-            return self._journal.pairs[0].blurry.shape
+            return self._journal.pairs[0]
         for path in sorted((self.root / WORK_NAME).glob("*.jsonl")):
             if (pair := first_pair(path)) is not None:
-                return pair.blurry.shape
+                return pair
         return None
+
+
+def _refuse_published(root: Path, split: Split, sequence: str) -> None:
+    if not (root / DESCRIPTION_NAME).exists():
+        return
+    splits = Splits.read(root / SPLITS_NAME)
+    if any((item.split, item.sequence) == (split, sequence) for item in splits.sequences):
+        raise UserMistake(
+            f"{root}: sequence {split}/{sequence} is published, and never written again; take the"
+            " next number"
+        )

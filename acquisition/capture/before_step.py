@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Final
 from bsd.errors import EnvironmentFault, UserMistake
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from acquisition.engine.shoot import TakeOrder
 
 LIMIT_S: Final = 600.0
 
 
-def run_before_step(program: Path, order: TakeOrder, clip: str) -> None:
+def run_before_step(program: Path, order: TakeOrder, clip: str, rate_hz: Fraction) -> None:
     """Run it and wait for its end.
 
     Its one argument is the step's name, or the purpose; the environment tells the rest:
-    ``BSD_PURPOSE``, ``BSD_STEP``, ``BSD_WHEN``, ``BSD_DISTANCE_MM``, ``BSD_SETTING``, ``BSD_CLIP``.
+    ``BSD_PURPOSE``, ``BSD_STEP``, ``BSD_WHEN``, ``BSD_DISTANCE_MM``, ``BSD_SETTING``, ``BSD_CLIP``,
+    ``BSD_FRAMES``, ``BSD_BOOKEND`` and ``BSD_RATE_HZ``.
 
     Raises
     ------
@@ -36,6 +39,9 @@ def run_before_step(program: Path, order: TakeOrder, clip: str) -> None:
         "BSD_DISTANCE_MM": "" if plan.distance_mm is None else f"{plan.distance_mm:g}",
         "BSD_SETTING": order.setting.name,
         "BSD_CLIP": clip,
+        "BSD_FRAMES": str(plan.frames),
+        "BSD_BOOKEND": str(order.bookend_frames),
+        "BSD_RATE_HZ": str(rate_hz),
     }
     try:
         subprocess.run(  # noqa: S603  the operator's own program, no shell

@@ -234,7 +234,9 @@ class CaptureRun:
     def _try(self, order: TakeOrder) -> Outcome:
         for attempt in range(self.options.retries + 1):
             if self.options.before_step is not None:
-                run_before_step(self.options.before_step, order, self._next_name())
+                run_before_step(
+                    self.options.before_step, order, self._next_name(), self.shoot.rate_hz
+                )
             if not self.prompt.countdown(self.options.countdown_s, lambda: self.interrupt.asked):
                 raise KeyboardInterrupt
             outcome = self._take(order)

@@ -125,6 +125,35 @@ def change(rig_file: RigFile, scene: Scene = None, assignments: Assignments = No
 
 
 @app.command()
+def place(
+    rig_file: RigFile,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder of PNGs to make scenes from; else shipped ones.")
+    ] = None,
+    launcher: Annotated[
+        Path | None, typer.Option(help="Write a script for --before-step, and do nothing else.")
+    ] = None,
+) -> None:
+    """Put before the cameras what the clip needs that a capture is about to record.
+
+    For its --before-step, which takes one program: [bold]place --rig-file rig.yaml --launcher
+    place.sh[/bold] writes that. It reads the variables BSD_PURPOSE, BSD_STEP and so on.
+    """
+    import os
+
+    from hardware.twin.placing import Told
+    from hardware.twin.stagehand import put, write_launcher
+
+    if launcher is not None:
+        write_launcher(launcher, rig_file, pictures)
+        return
+    files = () if pictures is None else tuple(sorted(str(f) for f in pictures.glob("*.png")))
+    if pictures is not None and not files:
+        raise typer.BadParameter(f"--pictures {pictures}: holds no PNG")
+    put(rig_file, Told.of(os.environ, files))
+
+
+@app.command()
 def status(rig_file: RigFile, json: Json = False) -> None:
     """Tell how a running rig stands."""
     from hardware.twin.control import ask

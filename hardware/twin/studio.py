@@ -17,9 +17,12 @@ from hardware.twin.faults_config import (
 )
 from hardware.twin.presets import SCENES
 from hardware.twin.renderer import Renderer
-from hardware.twin.world_config import SceneConfig, WorldConfig
+from hardware.twin.world_config import MotionConfig, SceneConfig, WorldConfig
 
 _CHANGEABLE: Final = ("scene", "light", "rig_motion", "optics")
+_SAME_TAKE_NS: Final = 1_000_000_000
+"""First exposures of both cameras lie closer together."""
+
 _MOST_TIME_CONSTANTS: Final = 20.0
 """Beyond, the exponential that a late drift is written as loses its digits."""
 
@@ -37,6 +40,8 @@ class Studio:
 
     def __init__(self, world: WorldConfig, *, threads: int) -> None:
         self._threads = threads
+        self._moves: tuple[float, float] | None = None
+        self._anchor_ns: int | None = None
         self.renderer = Renderer(world, threads=threads)
 
     @property
@@ -54,7 +59,29 @@ class Studio:
         """
         self._set(changed(self.world, fault, time_ns))
 
-    def rearrange(self, scene: str | None, assignments: list[str]) -> None:
+    def exposed(self, number: int, begin_ns: int) -> Renderer:
+        """The renderer for an exposure.
+
+        Parameters
+        ----------
+        number
+            In its acquisition: where the motion follows the acquisitions, 0 begins it anew.
+        begin_ns
+            Of the exposure.
+        """
+        if self._moves is not None and number == 0:
+            before = self._anchor_ns
+            if before is None or abs(begin_ns - before) > _SAME_TAKE_NS:  # the other camera's first
+                self._anchor_ns = begin_ns
+                self._set(_moving(self.world, *(begin_ns * 1e-9 + at for at in self._moves)))
+        return self.renderer
+
+    def rearrange(
+        self,
+        scene: str | None,
+        assignments: list[str],
+        moves: tuple[float, float] | None = None,
+    ) -> None:
         """Put something else before the cameras, for what is exposed from now on.
 
         Parameters
@@ -63,6 +90,9 @@ class Studio:
             One of the ready scenes; None leaves it as it is.
         assignments
             ``FIELD=VALUE`` in `scene`, `light`, `rig_motion` or `optics`, afterwards.
+        moves
+            Seconds after the first exposure of each acquisition between which all motion takes
+            place, so that what is before and behind stands still; None: as the world says.
 
         Raises
         ------
@@ -75,9 +105,27 @@ class Studio:
                     f"--set {assignment}: of a rig that runs only {', '.join(_CHANGEABLE)} change"
                 )
         self._set(with_scene(self.world, scene).override(assignments))
+        self._moves, self._anchor_ns = moves, None
 
     def _set(self, world: WorldConfig) -> None:
         self.renderer = Renderer(world, threads=self._threads)
+
+
+def _moving(world: WorldConfig, begin_s: float, end_s: float) -> WorldConfig:
+    """The world with all its motion between two times."""
+
+    def timed(motion: MotionConfig) -> MotionConfig:
+        return motion.model_copy(update={"begin_s": begin_s, "end_s": end_s})
+
+    layers = tuple(
+        layer.model_copy(update={"motion": timed(layer.motion)}) for layer in world.scene.layers
+    )
+    return world.model_copy(
+        update={
+            "scene": world.scene.model_copy(update={"layers": layers}),
+            "rig_motion": timed(world.rig_motion),
+        }
+    )
 
 
 def with_scene(world: WorldConfig, scene: str | None) -> WorldConfig:

@@ -128,7 +128,8 @@ class World:
         for number, camera in self._cameras.items():
             camera.mark(time_ns)
             for request in camera.take():  # with the optics as they were until now
-                self._darkrooms[number].give(Job(request, self._studio.renderer))
+                renderer = self._studio.exposed(request.number, request.begin_ns)
+                self._darkrooms[number].give(Job(request, renderer))
         self._bench.mark(time_ns)
         if channel:
             if level:
@@ -177,16 +178,18 @@ class World:
                 raise UserMistake(f"fault {fault.kind}: 'pulse' belongs into world.yaml")
             self._bench.apply(fault, self._now_ns)
             return {"done": fault.model_dump(mode="json", exclude_none=True)}
-        if set(fields) == {"scene", "assignments"}:
-            return self._rearrange(fields["scene"], fields["assignments"])
+        if set(fields) - {"moves"} == {"scene", "assignments"}:
+            return self._rearrange(**fields)
         if fields == {"status": True}:
             return self._status()
         raise UserMistake("a request holds 'fault', 'scene' and 'assignments', or 'status'")
 
-    def _rearrange(self, scene: str | None, assignments: list[str]) -> Fields:
+    def _rearrange(
+        self, scene: str | None, assignments: list[str], moves: list[float] | None = None
+    ) -> Fields:
         if self._options.prepared_fps is not None:
             raise UserMistake("prepared frames stay as they are; start without --prepared")
-        self._studio.rearrange(scene, assignments)
+        self._studio.rearrange(scene, assignments, None if moves is None else (moves[0], moves[1]))
         return {"done": scene or assignments}
 
     def _status(self) -> dict[str, Any]:
@@ -202,4 +205,9 @@ class World:
         }
         computed = self._options.prepared_fps is None
         speed = board_speed(self._waiting, self._options.ahead_frames) if computed else 1.0
-        return {"board_time_s": self._now_ns * 1e-9, "speed": speed, "cameras": cameras}
+        return {
+            "board_time_s": self._now_ns * 1e-9,
+            "speed": speed,
+            "cameras": cameras,
+            "scene": self._studio.world.scene.model_dump(mode="json"),
+        }

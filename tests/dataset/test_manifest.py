@@ -33,7 +33,7 @@ def test_both_kinds_of_source_survive_sorted_by_path(tmp_path, entries):
     write_manifest(tmp_path / "m.jsonl", entries)
     assert read_manifest(tmp_path / "m.jsonl") == tuple(entries[::-1])
     header = json.loads((tmp_path / "m.jsonl").read_text().splitlines()[0])
-    assert header == {"format": "bsd-manifest", "format_version": 1}
+    assert header == {"format": "bsd-manifest", "format_version": 2}
 
 
 @pytest.mark.parametrize(

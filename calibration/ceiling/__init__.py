@@ -1,0 +1,1 @@
+"""The PSNR that the errors of a pair itself allow, predicted from a calibration."""

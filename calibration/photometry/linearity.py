@@ -1,0 +1,322 @@
+"""Signal against predicted exposure: whether it is a line, and where the line begins.
+
+``signal = slope (exposure + offset)``: one slope for each place of the cell, one offset for the
+sensor. The exposures are what the plan predicts of the light, so that the offset is what
+rig.yaml's delays still lack.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.camera_timing import CameraTiming
+from acquisition.rig import Role
+from bsd.document import Part
+from calibration.photometry.black_level import Four, four
+from calibration.photometry.faults import LightChanged, NonLinear, ShortSeries
+from calibration.photometry.position import POSITIONS, cells
+from calibration.photometry.statistics import PixelStatistics
+from calibration.photometry.steadiness import check_steady
+
+LEAST_LEVELS: Final = 8
+LEAST_FRAMES: Final = 2
+LEAST_USED: Final = 6
+"""Levels that must be left once the clipped ones are taken out."""
+
+NONLINEARITY_MOST: Final = 0.01
+LIGHT_MOST: Final = 0.02
+_CLIPPED_MOST: Final = 0.001
+_STABILITY: Final = 2e-4
+"""Relative sigma that no lamp goes below."""
+
+_STEPS: Final = 12
+
+
+@dataclass(frozen=True)
+class Level:
+    """One exposure of a series, of one camera.
+
+    Attributes
+    ----------
+    exposure_us
+        Predicted optical exposure.
+    signal_dn, sigma_dn
+        (4,) float64 by place: DN above black, mean over the view, and its statistical sigma.
+    clipped_share
+        Largest share of clipped samples of a place.
+    frames
+        Of the clip.
+    source
+        Its name.
+    """
+
+    exposure_us: float
+    signal_dn: NDArray[np.float64]
+    sigma_dn: NDArray[np.float64]
+    clipped_share: float
+    frames: int
+    source: str
+
+
+class Linearity(Part):
+    """The line through a series.
+
+    Attributes
+    ----------
+    slope_dn_per_us
+        By place of the upright cell.
+    offset_us, offset_sigma_us
+        Real minus predicted exposure; the sigma holds the black level's.
+    nonlinearity_percent
+        Largest deviation of a used level from the line, relative to the line there.
+    deviation_percent
+        The same of each level, mean of the places, in the order of `exposures_us`; of levels that
+        were left out too.
+    exposures_us
+        Predicted, of all levels.
+    levels_used
+        Levels that are not clipped.
+    left_out
+        Sources of those that are.
+    sources
+        Clips, by level.
+    """
+
+    slope_dn_per_us: Four
+    offset_us: float
+    offset_sigma_us: float
+    nonlinearity_percent: float
+    deviation_percent: tuple[float, ...]
+    exposures_us: tuple[float, ...]
+    levels_used: int
+    left_out: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    def predicted_dn(self, exposure_us: float) -> NDArray[np.float64]:
+        """Signal (4,) above black of the series' light at a predicted exposure."""
+        return np.array(self.slope_dn_per_us) * (exposure_us + self.offset_us)
+
+
+def level_of(
+    statistics: PixelStatistics,
+    exposure_us: float,
+    black_dn: NDArray[np.float64],
+    clip_dn: float,
+    usable: NDArray[np.bool_] | None = None,
+) -> Level:
+    """A level of a series from its clip.
+
+    Parameters
+    ----------
+    statistics
+        Of all its frames.
+    exposure_us
+        Predicted optical exposure of this camera.
+    black_dn
+        (4,) at this exposure.
+    clip_dn
+        Samples from here on are clipped.
+    usable
+        (H, W) bool upright: pixels without defect; None: all.
+
+    Raises
+    ------
+    ShortSeries
+        Fewer than two frames.
+    FlickeringLight
+        They differ by more than noise.
+    """
+    if statistics.count < LEAST_FRAMES:
+        raise ShortSeries(
+            f"{statistics.name}: has {statistics.count} frame, a level of a series needs"
+            f" {LEAST_FRAMES}; take it again"
+        )
+    check_steady(statistics, black_dn)
+    keep = np.ones(statistics.mean.shape[:2], dtype=bool) if usable is None else usable
+    kept = np.repeat(keep[..., None], 3, axis=2) if statistics.is_rgb else keep
+    signal, sigma = np.zeros(POSITIONS), np.zeros(POSITIONS)
+    planes = (cells(array) for array in (statistics.mean, kept))
+    for place, (plane, marked) in enumerate(zip(*planes, strict=True)):
+        signal[place] = plane[marked].mean(dtype=np.float64) - black_dn[place]
+        between = statistics.frame_means[:, place].std(ddof=1) / math.sqrt(statistics.count)
+        noise = cells(statistics.variance)[place].mean(dtype=np.float64)
+        sigma[place] = max(between, math.sqrt(noise / statistics.count / plane.size))
+    return Level(
+        exposure_us=exposure_us,
+        signal_dn=signal,
+        sigma_dn=sigma,
+        clipped_share=float(statistics.share_from(clip_dn).max()),
+        frames=statistics.count,
+        source=statistics.name,
+    )
+
+
+def fit_series(
+    levels: Sequence[Level], black_sigma_dn: NDArray[np.float64], what: str
+) -> Linearity:
+    """The line through a series, clipped levels left out.
+
+    Parameters
+    ----------
+    levels
+        At least 8, of at least two frames each.
+    black_sigma_dn
+        (4,) sigma of the black level, common to all levels.
+    what
+        Camera, for messages.
+
+    Raises
+    ------
+    ShortSeries
+        Too few levels, or too few that are not clipped.
+    NonLinear
+        A level deviates by more than 1 % and by more than noise.
+    """
+    if len({round(level.exposure_us) for level in levels}) < LEAST_LEVELS:
+        raise ShortSeries(
+            f"{what}: the exposure series has {len(levels)} levels, {LEAST_LEVELS} are needed;"
+            " record it with 'python -m acquisition.capture --purpose series'"
+        )
+    used = [level.clipped_share <= _CLIPPED_MOST for level in levels]
+    if sum(used) < LEAST_USED:
+        raise ShortSeries(
+            f"{what}: only {sum(used)} of {len(levels)} levels of the exposure series are not"
+            f" clipped, {LEAST_USED} are needed; less light, and take the series again"
+        )
+    made = fit(
+        np.array([level.exposure_us for level in levels]),
+        np.stack([level.signal_dn for level in levels]),
+        np.stack([level.sigma_dn for level in levels]),
+        black_sigma_dn=black_sigma_dn,
+        used=np.array(used),
+        sources=tuple(level.source for level in levels),
+    )
+    _check_line(made, levels, black_sigma_dn, used, what)
+    return made
+
+
+def fit(
+    exposures_us: NDArray[np.float64],
+    signals_dn: NDArray[np.float64],
+    sigmas_dn: NDArray[np.float64],
+    *,
+    black_sigma_dn: NDArray[np.float64] | None = None,
+    used: NDArray[np.bool_] | None = None,
+    sources: tuple[str, ...] = (),
+) -> Linearity:
+    """Least squares of ``signal = slope (exposure + offset)``, by Gauss-Newton.
+
+    Parameters
+    ----------
+    exposures_us
+        (L,) predicted.
+    signals_dn, sigmas_dn
+        (L, 4) above black, and statistical sigmas.
+    black_sigma_dn
+        (4,) of the level that was taken off all of them.
+    used
+        (L,) bool: others only get a deviation.
+    sources
+        Names of the levels.
+    """
+    used = np.ones(len(exposures_us), dtype=bool) if used is None else used
+    times, signals = exposures_us[used], signals_dn[used]
+    sigmas = np.hypot(sigmas_dn[used], _STABILITY * np.abs(signals))
+    slopes = (signals / times[:, None]).mean(axis=0)
+    offset_us = 0.0
+    normal = np.eye(POSITIONS + 1)
+    for _ in range(_STEPS):
+        misfit = (signals - slopes * (times[:, None] + offset_us)) / sigmas
+        jacobian = np.zeros((*signals.shape, POSITIONS + 1))
+        for place in range(POSITIONS):
+            jacobian[:, place, place] = (times + offset_us) / sigmas[:, place]
+            jacobian[:, place, POSITIONS] = slopes[place] / sigmas[:, place]
+        rows = jacobian.reshape(-1, POSITIONS + 1)
+        scale = np.sqrt((rows**2).sum(axis=0))
+        step, *_ = np.linalg.lstsq(rows / scale, misfit.ravel(), rcond=None)
+        normal = np.linalg.inv((rows / scale).T @ (rows / scale)) / np.outer(scale, scale)
+        slopes, offset_us = slopes + (step / scale)[:POSITIONS], offset_us + step[-1] / scale[-1]
+    line = slopes * (exposures_us[:, None] + offset_us)
+    deviation = ((signals_dn - line) / line).mean(axis=1)
+    misfit = (signals - line[used]) / sigmas
+    excess = max(1.0, math.sqrt(float((misfit**2).sum()) / max(1, misfit.size - POSITIONS - 1)))
+    black = 0.0 if black_sigma_dn is None else float(np.mean(black_sigma_dn / slopes))
+    return Linearity(
+        slope_dn_per_us=four(slopes),
+        offset_us=float(offset_us),
+        offset_sigma_us=math.hypot(excess * math.sqrt(normal[-1, -1]), black),
+        nonlinearity_percent=100 * float(np.abs(deviation[used]).max()),
+        deviation_percent=tuple(100 * float(value) for value in deviation),
+        exposures_us=tuple(float(value) for value in exposures_us),
+        levels_used=int(used.sum()),
+        left_out=tuple(name for name, keep in zip(sources, used, strict=False) if not keep),
+        sources=sources,
+    )
+
+
+def check_same_light(
+    linearity: Linearity,
+    flat: Level,
+    limit: float = LIGHT_MOST,
+) -> float:
+    """The flat's level relative to what the series predicts, less 1.
+
+    Raises
+    ------
+    LightChanged
+        It is off by more than `limit`: something was touched between flat and series.
+    """
+    change = float((flat.signal_dn / linearity.predicted_dn(flat.exposure_us)).mean()) - 1
+    if abs(change) > limit:
+        raise LightChanged(
+            f"{flat.source}: stands {change:+.1%} off the level that the exposure series predicts"
+            f" (limit {limit:.0%}): the light or the surface changed in between; take flat field"
+            " and series again without touching anything"
+        )
+    return change
+
+
+def rig_advice(linearity: Linearity, role: Role, timing: CameraTiming) -> str | None:
+    """What to write into rig.yaml so that the offset is predicted; None where it is within noise.
+
+    The plan then makes the exposure as long as the setting says.
+    """
+    if abs(linearity.offset_us) <= 2 * linearity.offset_sigma_us:
+        return None
+    missing_ns = round(1000 * linearity.offset_us)
+    if timing.exposure == "timed":
+        field, value = "exposure_offset_ns", timing.exposure_offset_ns + missing_ns
+    elif timing.end_latency_ns + missing_ns >= 0:
+        field, value = "end_latency_ns", timing.end_latency_ns + missing_ns
+    else:
+        field, value = "start_latency_ns", timing.start_latency_ns - missing_ns
+    return f"cameras.{role}.timing.{field}: {value}"
+
+
+def _check_line(
+    made: Linearity,
+    levels: Sequence[Level],
+    black_sigma_dn: NDArray[np.float64],
+    used: Sequence[bool],
+    what: str,
+) -> None:
+    if made.nonlinearity_percent <= 100 * NONLINEARITY_MOST:
+        return
+    worst = -1.0, levels[0]
+    for level, deviation, keep in zip(levels, made.deviation_percent, used, strict=True):
+        noise = np.hypot(level.sigma_dn, black_sigma_dn) / np.maximum(level.signal_dn, 1e-6)
+        if keep and abs(deviation) > 500 * float(noise.mean()):
+            worst = max(worst, (abs(deviation), level), key=lambda pair: pair[0])
+    if worst[0] > 100 * NONLINEARITY_MOST:
+        raise NonLinear(
+            f"{worst[1].source}: {what} is {worst[0]:.1f} % off a line at"
+            f" {worst[1].exposure_us / 1000:g} ms (limit {NONLINEARITY_MOST:.0%}): gamma or"
+            " processing in the camera, a light that changed or that flickers in step with the"
+            " frames; set gamma 1, light with DC, and take the series again"
+        )

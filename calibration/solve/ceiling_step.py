@@ -1,0 +1,139 @@
+"""Both ceilings, predicted with what the session's own scenes show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.clip.reader import Clip
+from acquisition.ledger.row import Verdict
+from acquisition.picture.view import FrameFormat, unflip
+from acquisition.session.record import SessionRecord
+from calibration.bundle.calibration import format_of
+from calibration.bundle.document import CalibrationDocument, Geometry, Item, SettingPhotometry
+from calibration.ceiling.content import Content, content_of
+from calibration.ceiling.prediction import Ceilings, PairErrors, predict, srgb
+from calibration.pair_model import PairModel
+from calibration.photometry.position import spread
+from calibration.solve.material import Material
+from calibration.solve.options import SolveOptions
+
+_LEAST_SIDE_PX: Final = 64
+_USABLE: Final = frozenset({"good", "marked"})
+
+
+def add_ceilings(
+    material: Material,
+    document: CalibrationDocument,
+    arrays: Mapping[str, NDArray[Any]],
+    options: SolveOptions,
+) -> CalibrationDocument:
+    """The document with the ceilings of each setting that has scenes, and their items."""
+    settings = dict(document.settings)
+    items = list(document.items)
+    for name, setting in settings.items():
+        found = _ceilings(material, document, name, arrays, options)
+        if found is not None:
+            settings[name] = setting.model_copy(update={"ceilings": found})
+            items += _items(name, found)
+    return document.model_copy(update={"settings": settings, "items": tuple(items)})
+
+
+def _ceilings(
+    material: Material,
+    document: CalibrationDocument,
+    name: str,
+    arrays: Mapping[str, NDArray[Any]],
+    options: SolveOptions,
+) -> Ceilings | None:
+    setting = document.settings[name]
+    form = format_of(document.rig.cameras["sharp"])
+    if form.upright_cfa is None or document.cameras["sharp"].response is not None:
+        return None
+    model = _model(document, setting, arrays[f"ratio-{name}"], form)
+    noise = document.cameras["sharp"].noise
+    black = np.array(setting.start.black["sharp"].value_dn)
+    contents: list[Content] = []
+    for frame in _frames(material, name, options.ceiling_pictures):
+        upright = np.ascontiguousarray(unflip(frame, form)).astype(np.float32)
+        mosaic = np.asarray(upright - spread(black, upright), dtype=np.float32)
+        if min(mosaic.shape) < _LEAST_SIDE_PX:
+            return None
+        level = np.float32(max(0.0, float(mosaic.mean())))
+        variance = 0.0 if noise is None else float(noise.variance_dn2(np.array([level]))[0])
+        contents.append(content_of(mosaic, form.upright_cfa, model.matrix, variance))
+    if not contents:
+        return None
+    flat = setting.start.flat["sharp"]
+    left = flat.prnu if f"pixel-gain-sharp-{name}" not in arrays else _left(flat)
+    gains = setting.start.gains
+    errors = PairErrors(
+        map_px=_map_error_px(document.geometry),
+        gain=max(sigma / gain for sigma, gain in zip(gains.sigma, gains.gain, strict=True)),
+        pixel_gain=left,
+        noise=noise,
+    )
+    return predict(contents, model, errors, srgb(model.white_dn))
+
+
+def _left(flat: Any) -> float:
+    """What the correction of the pixels leaves: the noise that it was measured with."""
+    return float(np.sqrt(max(0.0, flat.pixel_sigma**2 - flat.prnu**2)))
+
+
+def _map_error_px(geometry: Geometry) -> float:
+    """Both coordinates together, with half of what drifted and was interpolated."""
+    sigma = np.sqrt(2.0) * geometry.start.uncertainty.rms_px
+    drift = 0.0 if geometry.drift is None else geometry.drift.rms_px
+    return float(np.hypot(sigma, drift / np.sqrt(12.0)))
+
+
+def _model(
+    document: CalibrationDocument,
+    setting: SettingPhotometry,
+    ratio: NDArray[Any],
+    form: FrameFormat,
+) -> PairModel:
+    grid = document.geometry.start.view_map.grid()
+    camera = document.rig.cameras["blurry"]
+    return PairModel(
+        formats={"blurry": format_of(camera), "sharp": form},
+        black_dn={
+            role: np.array(black.value_dn, dtype=np.float32)
+            for role, black in setting.start.black.items()
+        },
+        map_xy={"R": grid, "G": grid, "B": grid},
+        ratio=np.asarray(ratio, dtype=np.float32),
+        matrix=setting.colour.array(),
+        white_dn=np.array(setting.white_dn),
+    )
+
+
+def _frames(material: Material, setting: str, count: int) -> Iterator[NDArray[Any]]:
+    """The first pair of C2 of scene clips, spread over the session."""
+    record = SessionRecord.read(material.folder)
+    clips = [
+        clip
+        for clip in record.clips
+        if clip.plan.purpose == "scene" and clip.plan.setting == setting and clip.verdict in _USABLE
+    ]
+    chosen = np.unique(np.linspace(0, len(clips) - 1, count).round().astype(int)) if clips else ()
+    for index in chosen:
+        with Clip(material.folder / clips[int(index)].file) as clip:
+            rows = clip.ledger[clip.ledger["verdict"] == Verdict.PAIRED]
+            if len(rows):
+                yield clip.frames("sharp")[int(rows[0]["c2_index"])]
+
+
+def _items(name: str, found: Ceilings) -> tuple[Item, ...]:
+    what = f"what a pair's own errors allow, predicted with {found.pictures} views of the session"
+    rows = [("ceiling, systematic", found.systematic_db, what)]
+    if found.total_db is not None:
+        rows.append(("ceiling, total", found.total_db, "the same with C2's noise"))
+    return tuple(
+        Item(name=title, setting=name, value=value, limit=None, unit="dB", passed=None, text=text)
+        for title, value, text in rows
+    )

@@ -1,0 +1,238 @@
+"""From the clips of a board to the maps of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.clip.format import frame_format
+from acquisition.picture.view import Flip
+from acquisition.rig import ROLES, Role
+from bsd.errors import FoundBad
+from calibration.bundle.document import Geometry, MapSolution, PoseFacts
+from calibration.geometry.correspondences import PosePoints
+from calibration.geometry.drift import drift
+from calibration.geometry.parallax import Parallax, parallax
+from calibration.geometry.refinement import StaticPair, refine
+from calibration.geometry.solution import GeometrySolution, solve_view_map
+from calibration.geometry.view_map import Shape, ViewMap
+from calibration.photometry.position import spread
+from calibration.photometry.statistics import PixelStatistics
+from calibration.solve.frames import Linear, statistics_of
+from calibration.solve.material import Material, MissingClips, Recording, When
+from calibration.solve.options import SolveOptions
+from calibration.target.pairing import BoardPair, find_pair
+from calibration.target.picture import BoardPicture
+from calibration.target.refusal import BoardNotFound
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Views:
+    """How the samples of both cameras become linear light above black.
+
+    Attributes
+    ----------
+    black_dn
+        (4,) by place of the upright cell.
+    clip_dn
+        Samples from here on are clipped, black included.
+    linear
+        Of cameras that deliver encoded colour.
+    """
+
+    black_dn: dict[Role, Values]
+    clip_dn: dict[Role, float]
+    linear: dict[Role, Linear | None]
+
+
+@dataclass(frozen=True)
+class _Pose:
+    recording: Recording
+    pair: BoardPair
+    static: StaticPair
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """The document's part, and the held-out errors one by one for the report's map.
+
+    Attributes
+    ----------
+    geometry
+        For the document.
+    residual_at, residual_px
+        (n, 2) float64: places in C1, and errors there.
+    """
+
+    geometry: Geometry
+    residual_at: Values
+    residual_px: Values
+
+
+def solve_maps(material: Material, views: Views, options: SolveOptions) -> MapResult:
+    """Maps at both ends of the session, what drifted, and parallax.
+
+    Raises
+    ------
+    MissingClips
+        The far target is missing at the start.
+    Unsolvable
+        A map is refused; the message says why.
+    """
+    left_out: dict[str, str] = {}
+    first = _poses(material.targets("far", "start"), views, options, left_out)
+    if not first:
+        raise MissingClips(
+            f"{material.folder}: no usable clip of the far target at the start"
+            f"{_why(left_out)}; record them with 'python -m acquisition.capture --guided start'"
+        )
+    start, solution = _solved(first, options, None)
+    last = _poses(material.targets("far", "end"), views, options, left_out)
+    end = None
+    if last:
+        end, _ = _solved(last, options, start.view_map)
+    return MapResult(
+        geometry=Geometry(
+            start=start,
+            end=end,
+            drift=None
+            if end is None
+            else drift(start.view_map, end.view_map, options.geometry.drift_px),
+            parallax=_parallax(material, views, options, left_out, start, solution),
+            left_out=left_out,
+        ),
+        residual_at=solution.residual_points.at,
+        residual_px=solution.residual_points.error,
+    )
+
+
+def _why(left_out: dict[str, str]) -> str:
+    return f" ({next(iter(left_out.values()))})" if left_out else ""
+
+
+def _poses(
+    recordings: Sequence[Recording],
+    views: Views,
+    options: SolveOptions,
+    left_out: dict[str, str],
+) -> list[_Pose]:
+    """Poses whose board is found in both views; a wrong flip or board is no matter of one pose."""
+    found = []
+    for recording in recordings:
+        try:
+            found.append(_pose(recording, views, options))
+        except BoardNotFound as error:
+            if error.reason in ("mirrored", "wrong-board"):
+                raise
+            left_out[recording.record.clip] = str(error)
+    return found
+
+
+def _pose(recording: Recording, views: Views, options: SolveOptions) -> _Pose:
+    seen: dict[Role, BoardPicture] = {}
+    for role in ROLES:
+        seen[role] = _picture(statistics_of(recording, role, views.linear[role]), views, role)
+    blurry, sharp = seen["blurry"], seen["sharp"]
+    pair = find_pair(
+        blurry,
+        sharp,
+        options.board,
+        name=recording.name,
+        distance_mm=float(recording.head.distance_mm or 0.0),
+        limits=options.target,
+        flips=(_flip(recording, "blurry"), _flip(recording, "sharp")),
+    )
+    static = StaticPair(
+        blurry.luminance, sharp.luminance, mask_1=~blurry.saturated, pose=recording.name
+    )
+    return _Pose(recording, pair, static)
+
+
+def _picture(statistics: PixelStatistics, views: Views, role: Role) -> BoardPicture:
+    mean = statistics.mean - spread(views.black_dn[role], statistics.mean)
+    clipped = np.asarray(statistics.mean >= views.clip_dn[role])
+    saturated = np.asarray(clipped.any(axis=2)) if clipped.ndim == 3 else clipped
+    return BoardPicture(mean.astype(np.float32), statistics.form.upright_cfa, saturated)
+
+
+def _flip(recording: Recording, role: Role) -> Flip:
+    return frame_format(recording.head, role).flip
+
+
+def _solved(
+    poses: list[_Pose], options: SolveOptions, like: ViewMap | None
+) -> tuple[MapSolution, GeometrySolution]:
+    points = [pose.pair.points for pose in poses]
+    shape_1: Shape = poses[0].static.image_1.shape[:2]
+    shape_2: Shape = poses[0].static.image_2.shape[:2]
+    solution = solve_view_map(points, shape_1, shape_2, options.geometry, like=like)
+    kept = {pose.name for pose in solution.poses}
+    statics = [pose.static for pose in poses if pose.static.pose in kept]
+    view_map, account = refine(solution.view_map, statics, solution.poses, solution.without)
+    if not options.refine:
+        view_map, account = solution.view_map, account.model_copy(update={"used": False})
+    uncertainty = solution.uncertainty
+    return (
+        MapSolution(
+            view_map=view_map,
+            utc=_middle([pose.recording for pose in poses]),
+            residual=solution.residual,
+            per_channel={str(name): found for name, found in solution.per_channel.items()},
+            uncertainty=uncertainty,
+            refinement=account,
+            points=solution.points,
+            inliers=solution.inliers,
+            cover_share=solution.cover_share,
+            poses=tuple(_facts(pose) for pose in poses),
+            notes=solution.notes,
+        ),
+        solution,
+    )
+
+
+def _facts(pose: _Pose) -> PoseFacts:
+    return PoseFacts(
+        clip=pose.recording.record.clip,
+        distance_mm=pose.pair.points.distance_mm,
+        corners=len(pose.pair.points),
+        edge_blurry_px=pose.pair.blurry.edge_width_px,
+        edge_sharp_px=pose.pair.sharp.edge_width_px,
+    )
+
+
+def _middle(recordings: Sequence[Recording]) -> str:
+    seconds = [recording.begun.timestamp() for recording in recordings]
+    return datetime.fromtimestamp(sum(seconds) / len(seconds), UTC).isoformat(timespec="seconds")
+
+
+def _parallax(
+    material: Material,
+    views: Views,
+    options: SolveOptions,
+    left_out: dict[str, str],
+    start: MapSolution,
+    solution: GeometrySolution,
+) -> Parallax | None:
+    when: When = "start"
+    near = _poses(material.targets("near", when), views, options, left_out)
+    if not near:
+        return None
+    points: list[PosePoints] = [pose.pair.points for pose in near]
+    try:
+        return parallax(
+            points,
+            start.view_map,
+            solution.poses[0].distance_mm,
+            points[0].distance_mm,
+            options.geometry.parallax_px,
+            start.uncertainty,
+        )
+    except FoundBad as error:
+        left_out["target-near"] = str(error)
+        return None

@@ -1,0 +1,244 @@
+"""From a session to its calibration, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.rig import ROLES, Rig, Role
+from bsd.document import PART_SUFFIX, sync_folder
+from bsd.errors import UserMistake
+from calibration.bundle.array_file import ArrayFile, write_array
+from calibration.bundle.calibration import Calibration
+from calibration.bundle.document import (
+    CALIBRATION_NAME,
+    CalibrationDocument,
+    SettingPhotometry,
+)
+from calibration.geometry.view_map import ViewMap
+from calibration.photometry.faults import NonLinear
+from calibration.photometry.response import Response, recover_response
+from calibration.solve.ceiling_step import add_ceilings
+from calibration.solve.frames import Linear, frames_of
+from calibration.solve.light_step import (
+    CameraLight,
+    SettingLight,
+    chart_first,
+    solve_camera,
+    solve_setting,
+)
+from calibration.solve.map_step import MapResult, Views, solve_maps
+from calibration.solve.material import Material, MissingClips, When
+from calibration.solve.options import SolveOptions
+from calibration.solve.verdict import judge
+
+Arrays = dict[str, NDArray[Any]]
+Advance = Callable[[int], None]
+STEPS: Final = 6
+
+
+def solve(
+    session: Path,
+    out: Path,
+    options: SolveOptions | None = None,
+    *,
+    force: bool = False,
+    advance: Advance = lambda _steps: None,
+) -> Calibration:
+    """Solve a session's calibration and write it.
+
+    Parameters
+    ----------
+    session
+        Folder of a recorded session; only read.
+    out
+        Folder to make.
+    options
+        Default: `SolveOptions()`.
+    force
+        Replace a calibration that lies in `out`.
+    advance
+        Is told of each of `STEPS` steps.
+
+    Returns
+    -------
+    Calibration
+        As it lies on the disk; its verdict may be ``withheld``.
+
+    Raises
+    ------
+    UserMistake
+        A folder or a clip that cannot be used; nothing was written.
+    FoundBad
+        The clips do not give a calibration; the message says why. Nothing was written.
+    """
+    options = options or SolveOptions()
+    check_out(out, force=force)
+    material = Material.read(session)
+    advance(1)
+    document, arrays = _solved(material, options, advance)
+    _write(out, document, arrays)
+    return Calibration.read(out)
+
+
+def check_out(out: Path, *, force: bool) -> None:
+    """Raise `UserMistake` where `out` holds something that must not be replaced."""
+    if out.is_file():
+        raise UserMistake(f"{out}: is a file; give a folder that is new")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if not (out / CALIBRATION_NAME).is_file():
+        raise UserMistake(f"{out}: holds something that is no calibration; give another folder")
+    if not force:
+        raise UserMistake(
+            f"{out}: holds a calibration already; give another folder, or --force to replace it"
+        )
+
+
+def _solved(
+    material: Material, options: SolveOptions, advance: Advance
+) -> tuple[CalibrationDocument, Arrays]:
+    rig = _rig(material)
+    cameras = {role: _camera(material, role, rig, options) for role in ROLES}
+    advance(1)
+    maps = solve_maps(material, _views(cameras), options)
+    advance(1)
+    ends: dict[When, ViewMap] = {"start": maps.geometry.start.view_map}
+    if maps.geometry.end is not None:
+        ends["end"] = maps.geometry.end.view_map
+    lights: dict[str, SettingLight] = {}
+    for setting in chart_first(material):
+        known = {name: found.photometry for name, found in lights.items()}
+        lights[setting] = solve_setting(material, setting, cameras, ends, options, known)
+    if not lights:
+        raise MissingClips(
+            f"{material.folder}: no setting has a dark clip or a flat field; record them with"
+            " 'python -m acquisition.capture --guided start'"
+        )
+    advance(1)
+    arrays = _arrays(maps, cameras, lights)
+    settings = {name: lights[name].photometry for name in material.settings}
+    document = _document(material, maps, cameras, settings, options)
+    document = add_ceilings(material, document, arrays, options)
+    advance(1)
+    return document, arrays
+
+
+def _rig(material: Material) -> Rig:
+    head = material.recordings[0].head
+    return Rig.from_fields(dict(head.rig), f"{material.folder}: the rig in {head.name}")
+
+
+def _camera(material: Material, role: Role, rig: Rig, options: SolveOptions) -> CameraLight:
+    try:
+        return solve_camera(material, role, rig)
+    except NonLinear:
+        response = _response(material, role, options)
+        if response is None:
+            raise
+        return solve_camera(material, role, rig, response)
+
+
+def _response(
+    material: Material, role: Role, options: SolveOptions
+) -> tuple[Linear, Response] | None:
+    """Of a camera that delivers 8-bit colour; others have to be linear."""
+    camera = material.rig.cameras[role]
+    if camera.cfa is not None or camera.bits != 8 or "RGB" not in camera.pixel_format.upper():
+        return None
+    pictures, exposures = [], []
+    for recording in material.of("series"):
+        pictures.append(np.asarray(next(frames_of(recording, role, None)), dtype=np.uint8))
+        exposures.append(recording.exposure_us(role))
+    curve, told = recover_response(pictures, exposures, f"{role} camera", options.response)
+    return Linear.of(curve), told
+
+
+def _views(cameras: Mapping[Role, CameraLight]) -> Views:
+    """Black and clip levels for pictures of targets, which need them only roughly."""
+    black, clip = {}, {}
+    for role, camera in cameras.items():
+        longest = max(camera.black.values(), key=lambda level: level.exposure_us)
+        black[role] = longest.values
+        clip[role] = float(camera.photometry.saturation.clip_dn)
+    return Views(black, clip, {role: camera.linear for role, camera in cameras.items()})
+
+
+def _arrays(
+    maps: MapResult,
+    cameras: Mapping[Role, CameraLight],
+    lights: Mapping[str, SettingLight],
+) -> Arrays:
+    arrays: Arrays = {
+        "residual-at": maps.residual_at.astype(np.float32),
+        "residual-px": maps.residual_px.astype(np.float32),
+    }
+    for role, camera in cameras.items():
+        arrays[f"defects-{role}"] = camera.defects.mask
+        if camera.linear is not None:
+            arrays[f"response-{role}"] = camera.linear.curve
+    for name, light in lights.items():
+        arrays[f"ratio-{name}"] = light.ratio
+        if light.ratio_end is not None:
+            arrays[f"ratio-end-{name}"] = light.ratio_end
+        if light.pixel_gain is not None:
+            arrays[f"pixel-gain-sharp-{name}"] = light.pixel_gain
+    return arrays
+
+
+def _document(
+    material: Material,
+    maps: MapResult,
+    cameras: Mapping[Role, CameraLight],
+    settings: Mapping[str, SettingPhotometry],
+    options: SolveOptions,
+) -> CalibrationDocument:
+    photometry = {role: camera.photometry for role, camera in cameras.items()}
+    items = judge(maps.geometry, photometry, settings, material.rig, options)
+    withheld = any(item.passed is False for item in items)
+    return CalibrationDocument(
+        rig=material.rig,
+        session=material.session,
+        geometry=maps.geometry,
+        cameras=photometry,
+        settings=dict(settings),
+        items=items,
+        verdict="withheld" if withheld else "good",
+        options=options.model_dump(mode="json"),
+        arrays={},
+        sources=tuple(recording.source for recording in material.recordings),
+        left_out=material.left_out | maps.geometry.left_out,
+    )
+
+
+def _write(out: Path, document: CalibrationDocument, arrays: Arrays) -> None:
+    """Into a folder beside, which then takes the name; a kill leaves the one or the other."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(out.name + PART_SUFFIX)
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        files: dict[str, ArrayFile] = {
+            name: write_array(part, name, array) for name, array in sorted(arrays.items())
+        }
+        document.model_copy(update={"arrays": files}).write(part / CALIBRATION_NAME)
+        sync_folder(part)
+        if out.is_dir():
+            old = out.with_name(out.name + ".old")
+            shutil.rmtree(old, ignore_errors=True)
+            out.rename(old)
+            part.rename(out)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            part.rename(out)
+        sync_folder(out.parent)
+    except BaseException:
+        with suppress(OSError):
+            shutil.rmtree(part)
+        raise
