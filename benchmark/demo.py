@@ -1,7 +1,7 @@
-"""``python -m benchmark.demo``: from pictures to a scored model and a report, in one command.
+"""``python -m benchmark.demo``: from a virtual rig to a scored model and a report, in one command.
 
 Each step is a verb that a person could type; the commands are printed and stand in the report.
-What was rendered, synthesized and trained is kept; checking, scoring and the report run anew.
+What was recorded, calibrated, built and trained is kept; checking, scoring and the report run anew.
 """
 
 from __future__ import annotations
@@ -11,13 +11,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from benchmark.demonstration import (
+    DATASET,
+    FULL,
+    QUICK,
+    Scale,
+    pictures_of,
+    recording,
+    steps,
+    twin,
+)
+from benchmark.virtual_rig import Recorded, VirtualRig
 from bsd import command
 from bsd.document import Document
 from bsd.errors import EXIT_DONE, EXIT_INTERRUPTED, EnvironmentFault, FoundBad, UserMistake
@@ -27,20 +38,11 @@ from bsd.provenance import sha256_file
 if TYPE_CHECKING:
     from benchmark.result import Result
 
-app = command.application("Render, synthesize, verify, train, evaluate and report in one run.")
+app = command.application(
+    "Record with the virtual rig, calibrate, build, verify, train, evaluate and report in one run."
+)
 
-DATASET = "BSD_controlled"
 PLAN_NAME = "demo.json"
-SPLITS = ("train", "valid", "test")
-HOP = 16
-"""Source frames from one pair to the next: 60 pairs a second of a 960 fps source."""
-SHIPPED = {
-    "train": ("astronaut", "motorcycle", "grass", "hubble", "ihc", "retina", "moon"),
-    "valid": ("brick",),
-    "test": ("coffee", "camera", "rocket", "chelsea", "gravel"),
-}
-"""Pictures of scikit-image by split: a picture of the test is in no training scene."""
-FIRST_SCENE = {"train": 0, "valid": 100, "test": 200}
 
 
 class Plan(Document):
@@ -52,52 +54,68 @@ class Plan(Document):
     video_sha256: str | None
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How large the run is."""
+@dataclass
+class Walk:
+    """The demo under way: what was typed, and which step runs."""
 
-    scenes: dict[str, int]
-    pairs: int
-    width_px: int
-    height_px: int
-    iterations: int
-    checkpoint_every: int
+    typed: list[str] = field(default_factory=list)
+    step: str = ""
+
+    def take(self, title: str, words: list[str]) -> None:
+        """Run one step; `StepFailed` where it did not end well."""
+        self.step = title
+        command.out().print(f"\n{title}", style="bold", markup=False)
+        self.tell(words)
+        code = _run(words)
+        if code != EXIT_DONE:
+            raise StepFailed(title, code)
+
+    def tell(self, words: list[str]) -> None:
+        """Print a command as a person would type it, and remember it for the report."""
+        self.typed.append(shlex.join(["bsd", *words]))
+        command.out().print(self.typed[-1], style="dim", markup=False)
 
 
-FULL = Scale({"train": 14, "valid": 1, "test": 5}, 24, 320, 192, 1100, 200)
-QUICK = Scale({"train": 7, "valid": 1, "test": 3}, 12, 224, 144, 200, 100)
-SHOWN_FRAMES = 3
+class StepFailed(Exception):
+    """A step ended with another code than 0; it has said why itself."""
+
+    def __init__(self, title: str, code: int) -> None:
+        super().__init__(title)
+        self.code = code
 
 
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of everything that is made.")] = Path("demo"),
     video: Annotated[
-        Path | None, typer.Option(help="Render from frames of this clip instead.")
+        Path | None, typer.Option(help="Show frames of this clip to the rig instead.")
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="The whole chain, with a short training.")
     ] = False,
 ) -> int:
-    """Make a small dataset with known truth, train on it and report how well that went.
+    """Record a small dataset with the virtual rig, train on it and report how well that went.
 
     Example: python -m benchmark.demo --out demo --video walk.mp4
     """
     begun = time.monotonic()
     scale = QUICK if quick else FULL
     _claim(out, Plan(quick=quick, video_sha256=None if video is None else _sha256(video)))
-    typed: list[str] = []
-    for title, words in _steps(out, video, scale):
-        command.out().print(f"\n{title}", style="bold", markup=False)
-        typed.append(shlex.join(["bsd", *words]))
-        command.out().print(typed[-1], style="dim", markup=False)
-        code = _run(words)
-        if code != EXIT_DONE:
-            return code  # the step has said why
+    walk = Walk()
+    try:
+        _record(walk, out, pictures_of(video, out), scale)
+        for title, words in steps(out, Recorded.of(out / "session"), scale):
+            walk.take(title, words)
+    except StepFailed as failed:
+        command.out().print(f"the demo ended at: {failed}", markup=False)
+        return failed.code
+    except (EnvironmentFault, UserMistake):
+        command.out().print(f"the demo ended at: {walk.step}", markup=False)
+        raise
     stem = _stem(out)
     result = _result(out, stem)
     note = _note(video, quick)
-    _report(out, result, typed, note, stem)
+    _report(out, result, walk.typed, note, stem)
     command.out().print(f"\n{note}", markup=False)
     page = out / "report.html"
     command.out().print(f"{page}: the report; {_minutes(begun)} in all", markup=False)
@@ -132,104 +150,22 @@ def _sha256(video: Path) -> str:
     return sha256_file(video)
 
 
-def _steps(out: Path, video: Path | None, scale: Scale) -> Iterator[tuple[str, list[str]]]:
-    sources = out / "sources"
-    pictures = _shipped(scale) if video is None else _from_video(video, out, scale)
-    for split in SPLITS:
-        yield f"Render the scenes of {split}", _render(sources, split, pictures[split], scale)
-    yield "Synthesize blurry and sharp pairs", _synthesize(sources, out / DATASET, scale)
-    yield "Verify the dataset", ["dataset", "verify", str(out / DATASET)]
-    yield "Train a small ESTRNN", _train(out, scale)
-    yield "Score it on the scenes of test", _evaluate(out, scale)
-
-
-def _render(sources: Path, split: str, pictures: list[str], scale: Scale) -> list[str]:
-    words = ["dataset", "render", "--out", str(sources / split)]
-    for picture in pictures:
-        words += ["--picture", picture]
-    words += ["--scenes", str(scale.scenes[split])]
-    for field, value in {
-        "scene": FIRST_SCENE[split],
-        "frames": (scale.pairs - 1) * HOP + 15,
-        "width_px": scale.width_px,
-        "height_px": scale.height_px,
-    }.items():
-        words += ["--set", f"{field}={value}"]
-    return words
-
-
-def _shipped(scale: Scale) -> dict[str, list[str]]:
-    return {
-        split: [f"shipped:{name}" for name in SHIPPED[split][: scale.scenes[split]]]
-        for split in SPLITS
-    }
-
-
-def _from_video(video: Path, out: Path, scale: Scale) -> dict[str, list[str]]:
-    """Still pictures from a clip: the first ones for training, the last ones for the test."""
-    from bsd.document import write_bytes
-    from dataset.pictures import video_pictures
-    from dataset.png import encode_png
-
-    counts = {split: min(scale.scenes[split], len(SHIPPED[split])) for split in SPLITS}
-    found = iter(enumerate(video_pictures(video, sum(counts.values()))))
-    folder = out / "pictures"
-    folder.mkdir(parents=True, exist_ok=True)
-    chosen: dict[str, list[str]] = {split: [] for split in SPLITS}
-    for split in SPLITS:
-        for _ in range(counts[split]):
-            index, picture = next(found)
-            path = folder / f"{index:03d}.png"
-            write_bytes(path, encode_png(picture))
-            chosen[split].append(str(path))
-    return chosen
-
-
-def _synthesize(sources: Path, dataset: Path, scale: Scale) -> list[str]:
-    words = ["dataset", "synthesize", "--recipe", "rendered", "--out", str(dataset)]
-    clips = []
-    for split in SPLITS:
-        for index in range(scale.scenes[split]):
-            scene = f"scene-{FIRST_SCENE[split] + index:03d}"
-            words += ["--split", f"{scene}={split}"]
-            clips.append(str(sources / split / f"{scene}.mkv"))
-    return [*words, *clips]
-
-
-def _train(out: Path, scale: Scale) -> list[str]:
-    words = ["benchmark", "train", "--dataset", str(out / DATASET), "--run", str(out / "run")]
-    words += ["--cache", str(out / "cache")]
-    settings = {
-        "model.config.blocks": 3,
-        "model.config.channels": 40,
-        "model.config.past": 1,
-        "model.config.future": 1,
-        "model.config.activation": "relu",
-        "model.config.skip": "centre",
-        "model.config.zero_last": "true",
-        "data.crop_px": 64,
-        "data.frames": 10,
-        "data.batch": 4,
-        "optimiser.lr": 2e-3,
-        "iterations": scale.iterations,
-        "checkpoint_every": scale.checkpoint_every,
-        "validation.every": scale.checkpoint_every,
-        "seed": 39,
-    }
-    for field, value in settings.items():
-        words += ["--set", f"{field}={value}"]
-    return words
-
-
-def _evaluate(out: Path, scale: Scale) -> list[str]:
-    from benchmark.showcase import frames_to_keep
-
-    words = ["benchmark", "evaluate", "--model", str(out / "run"), "--dataset", str(out / DATASET)]
-    words += ["--out", str(out / "results"), "--all-frames"]
-    lengths = {f"{number:03d}": scale.pairs for number in range(scale.scenes["test"])}
-    for sequence, frame in sorted(frames_to_keep(lengths, SHOWN_FRAMES)):
-        words += ["--keep-frames", f"{sequence}:{frame}"]
-    return words
+def _record(walk: Walk, out: Path, pictures: dict[str, list[str]], scale: Scale) -> None:
+    """Everything for which the rig has to run; nothing where the session is complete."""
+    session = out / "session"
+    recorded = Recorded.of(session)
+    walk.step = "Start the virtual rig"
+    missing = recorded.missing(scale.clips)
+    if recorded.complete and not any(missing.values()):
+        return
+    rig_file = out / "rig.yaml"
+    words = twin(rig_file, scale)
+    command.out().print(f"\n{walk.step}", style="bold", markup=False)
+    walk.tell(words)
+    with ExitStack() as stack:
+        stack.enter_context(VirtualRig(words, rig_file, out / "rig.log"))
+        for title, step in recording(out, rig_file, pictures, missing, scale, recorded):
+            walk.take(title, step)
 
 
 def _run(words: list[str]) -> int:
@@ -264,7 +200,10 @@ def _result(out: Path, stem: str) -> Result:
 
 def _note(video: Path | None, quick: bool) -> str:
     """What a reader must know about the material, beside what the files say themselves."""
-    note = "The clips are rendered from still pictures that are moved along a hand's path."
+    note = (
+        "The clips are recordings of a virtual rig: still pictures that hang, stand and go past"
+        " before two computed cameras in a hand that shakes."
+    )
     if video is not None:
         note += (
             f" All pictures are frames of one clip, {video.name}: earlier ones for training, its"
@@ -289,7 +228,7 @@ def _report(out: Path, result: Result, typed: list[str], note: str, stem: str) -
         run=out / "run",
         dataset=out / DATASET,
         frames=out / "results" / f"{stem}_frames",
-        title="From pictures to a scored model",
+        title="From a rig to a scored model",
         note=note,
         commands="\n".join(typed),
         cost=measure(facts.name, facts.config, test.height_px, test.width_px),

@@ -18,7 +18,7 @@ Kernel = Literal["keys", "spline"]
 Map = NDArray[np.float32]
 Flat = NDArray[np.float32]
 
-_TILE = 256
+_TILE = 640
 _LANES = 16  # pixels that are worked on at once, wherever the processor is wide enough
 _WHOLE = np.uint64(2**64 - _LANES)
 _PATCH = _TILE + 3 + _LANES
@@ -97,6 +97,19 @@ def mirrored(place: int, size: int) -> int:
     if place >= size:
         place = 2 * (size - 1) - place
     return place
+
+
+@compiled
+def separate(interleaved: NDArray[Any], first: int, last: int, area: int, planes: Flat) -> None:
+    """Colours of the pixels `first` to `last`, one after another → planes of `area` pixels."""
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    green, blue = np.uint64(area), np.uint64(2 * area)
+    start = np.uint64(first)
+    for i in range(np.uint64(last - first)):
+        at = start + i
+        planes[at] = interleaved[three * at]
+        planes[green + at] = interleaved[three * at + one]
+        planes[blue + at] = interleaved[three * at + two]
 
 
 @compiled_fused

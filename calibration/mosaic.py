@@ -61,9 +61,13 @@ def demosaic(mosaic: Mosaic, cfa: Cfa, method: Demosaic = "malvar") -> NDArray[n
 
 
 def demosaic_planes(
-    mosaic: Mosaic, cfa: Cfa, method: Demosaic = "malvar", bands: Bands = _ONE_THREAD
+    mosaic: Mosaic,
+    cfa: Cfa,
+    method: Demosaic = "malvar",
+    bands: Bands = _ONE_THREAD,
+    out: Planes | None = None,
 ) -> Planes:
-    """As `demosaic`, with the colours as planes (3, H, W)."""
+    """As `demosaic`, with the colours as planes (3, H, W); `out`: where Malvar may put them."""
     if mosaic.ndim != 2 or mosaic.dtype != np.float32:
         raise ValueError(f"a mosaic (H, W) float32 is needed, got {mosaic.shape} {mosaic.dtype}")
     pad = SUPPORT_PX["malvar"] if method == "malvar" else _MENON_PAD_PX
@@ -73,7 +77,9 @@ def demosaic_planes(
     padded = np.asarray(bordered, dtype=np.float32)
     if method == "menon":
         return np.ascontiguousarray(_menon(padded, cfa)[:, pad:-pad, pad:-pad])
-    planes = np.empty((3, *mosaic.shape), dtype=np.float32)
+    planes = np.empty((3, *mosaic.shape), dtype=np.float32) if out is None else out
+    if planes.shape != (3, *mosaic.shape) or planes.dtype != np.float32:
+        raise ValueError(f"out: float32 planes {(3, *mosaic.shape)} are needed")
     red_row, red_column = divmod(cfa.index("R"), 2)
 
     def rows(first: int, last: int) -> None:

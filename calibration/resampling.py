@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from calibration.area import AreaAverage
 from calibration.bands import Bands
-from calibration.interpolation import WEIGHTS, Kernel, Map, held, interpolated_rows, plan
+from calibration.interpolation import WEIGHTS, Kernel, Map, held, interpolated_rows, plan, separate
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -39,6 +39,8 @@ _FILTER_RADIUS: Final = 14  # where the pole's powers fall below half a bit of f
 
 class Resampler:
     """Brings pictures to the pixels of a map. What does not change with the picture is kept.
+
+    One serves one thread at a time, and shares out rows itself.
 
     Parameters
     ----------
@@ -94,6 +96,7 @@ class Resampler:
         self._area = AreaAverage(maps, self._source_shape, kernel, area_px) if area_px > 0 else None
         self._plans = [] if self._area else [plan(each, self._source_shape) for each in maps]
         self._gain = _planes(self.shape, gain)
+        self._scratch: NDArray[np.float32] | None = None
         self._matrix = np.eye(3, dtype=np.float32)
         if matrix is not None:
             self._matrix = np.ascontiguousarray(matrix, dtype=np.float32)
@@ -103,29 +106,42 @@ class Resampler:
         """How far from a position samples matter, the area included."""
         return REACH_PX[self._kernel] + (self._area.half_px if self._area else 0)
 
-    def resample(self, image: NDArray[Any]) -> Image:
-        """A picture (h, w, 3) of any real type → (H, W, 3) float32."""
+    def resample(self, image: NDArray[Any], out: Image | None = None) -> Image:
+        """A picture (h, w, 3) of any real type → (H, W, 3) float32; `out`: where to put it."""
         if image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"a picture (h, w, 3) is needed, got {image.shape}")
-        planes = np.empty((3, *image.shape[:2]), dtype=image.dtype)
-        cv2.split(np.ascontiguousarray(image), list(planes))
-        return self.resample_planes(planes)
+        height, width = image.shape[:2]
+        if self._scratch is None or self._scratch.shape[1:] != (height, width):
+            self._scratch = np.empty((3, height, width), dtype=np.float32)
+        planes = self._scratch
+        interleaved, apart = np.ascontiguousarray(image).reshape(-1), planes.reshape(-1)
+        area = height * width
 
-    def resample_planes(self, planes: NDArray[Any]) -> Image:
-        """As `resample`, of planes (3, h, w)."""
+        def rows(first: int, last: int) -> None:
+            separate(interleaved, first * width, last * width, area, apart)
+
+        self._bands.run(rows, height)
+        return self.resample_planes(planes, out)
+
+    def resample_planes(self, planes: NDArray[np.float32], out: Image | None = None) -> Image:
+        """As `resample`, of planes (3, h, w) float32."""
         if planes.shape != (3, *self._source_shape):
             raise ValueError(f"planes of {planes.shape}, expected (3, *{self._source_shape})")
         if self._kernel == "spline":
             planes = coefficients(planes)
-        out = np.empty(3 * self.shape[0] * self.shape[1], dtype=np.float32)
+        if out is None:
+            out = np.empty((*self.shape, 3), dtype=np.float32)
+        elif out.shape != (*self.shape, 3) or out.dtype != np.float32 or not out.flags.c_contiguous:
+            raise ValueError(f"out: a contiguous float32 array {(*self.shape, 3)} is needed")
+        made = out.reshape(-1)
         weights = WEIGHTS[self._kernel]
-        source = np.ascontiguousarray(planes).reshape(-1)
+        source = np.ascontiguousarray(planes, dtype=np.float32).reshape(-1)
         if self._area is None:
             red, green, blue = (self._plans[c % len(self._plans)] for c in range(3))
 
         def rows(first: int, last: int) -> None:
             if self._area is not None:
-                self._area.rows(source, self._gain, self._matrix, out, first, last)
+                self._area.rows(source, self._gain, self._matrix, made, first, last)
                 return
             interpolated_rows(
                 source,
@@ -137,14 +153,14 @@ class Resampler:
                 weights,
                 self._gain,
                 self._matrix,
-                out,
+                made,
                 self.shape,
                 first,
                 last,
             )
 
         self._bands.run(rows, self.shape[0])
-        return out.reshape(*self.shape, 3)
+        return out
 
     def touched(self, mask: Mask) -> Mask:
         """(H, W): pixels with a marked one of the source (h, w) among the samples they are of.

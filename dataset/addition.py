@@ -42,7 +42,7 @@ def added_to(
     """
     for field in ("name", "kind", "width_px", "height_px", "licence"):
         was, now = getattr(earlier, field), getattr(given, field)
-        if was != now:
+        if was != now and was is not None:  # a licence may come later, and then stays
             raise UserMistake(
                 f"{root}: {field} was published as '{was}' and is '{now}' now; a dataset that is"
                 " added to keeps it: give the earlier one, or another folder"

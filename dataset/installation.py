@@ -67,6 +67,7 @@ def install_documents(root: Path) -> None:
     names = sorted(path.relative_to(folder).as_posix() for path in staged)
     names = [name for name in names if name in DOCUMENT_NAMES or is_extra_document(name)]
     names.sort(key=lambda name: name == DESCRIPTION_NAME)
+    sync_folder(folder)  # the decision is on the disk before anything is replaced
     for name in names:
         (root / name).parent.mkdir(exist_ok=True)
         if name == DESCRIPTION_NAME:

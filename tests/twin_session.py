@@ -187,11 +187,13 @@ class Spec:
     def rig(self) -> Rig:
         """rig.yaml as the operator of this world writes it."""
         fields = rig_fields(
-            self.world(), Path("/opt/bsd-twin.cti"), "/dev/pts/7", pair_s=0.2, ahead_frames=6
+            self.world(),
+            Path("/opt/bsd-twin.cti"),
+            "/dev/pts/7",
+            pair_s=0.2,
+            ahead_frames=6,
+            bits=self.bits,
         )
-        if self.bits != 8:
-            for camera in fields["cameras"].values():
-                camera["pixel_format"] = camera["pixel_format"].replace("8", str(self.bits))
         return Rig.from_fields(fields, "twin session").override(self.rig_sets)
 
     def guide(self) -> GuideOptions:

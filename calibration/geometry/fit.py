@@ -229,7 +229,7 @@ def fitted(of: Problem, terms: Terms, start: Values) -> Fit:
         return first.with_values(values).both_errors(of)
 
     found = least_squares(
-        misses, begin, method="lm", xtol=1e-11, ftol=1e-11, max_nfev=60 * terms.parameters
+        misses, begin, method="lm", xtol=1e-10, ftol=1e-10, max_nfev=15 * terms.parameters
     )
     return first.with_values(np.asarray(found.x, dtype=np.float64))
 

@@ -24,6 +24,7 @@ from calibration.geometry.view_map import Points, Shape, apply
 _CONFIDENCE = 0.9999
 _ROUNDS = 5000
 _LEAST_INLIERS = 0.6
+_MIRRORED = 0.5
 _SCALES = (0.2, 5.0)
 _WORST_CONDITION = 1e3
 
@@ -113,8 +114,26 @@ def check_cover(poses: Sequence[PosePoints], shape_1: Shape, limits: GeometryLim
     return share
 
 
+def check_hand(poses: Sequence[PosePoints]) -> None:
+    """Refuse views of which one is mirrored: MAGSAC would only say that nothing fits.
+
+    Raises
+    ------
+    DegeneratePoints
+        Most of the poses are mirrored.
+    """
+    hands = []
+    for pose in poses:
+        first, second = (points - points.mean(axis=0) for points in (pose.c1, pose.c2))
+        hands.append(np.linalg.det(np.linalg.lstsq(second, first, rcond=None)[0]) < 0)
+    if np.mean(hands) > _MIRRORED:
+        raise DegeneratePoints(
+            "geometry: the map mirrors the view; the flip of one camera in rig.yaml is wrong"
+        )
+
+
 def check_homography(homography: Points, shape_2: Shape) -> None:
-    """Refuse a homography that is mirrored, near-singular or of an absurd scale.
+    """Refuse a homography that folds the view, is near-singular or of an absurd scale.
 
     Raises
     ------
@@ -133,9 +152,10 @@ def check_homography(homography: Points, shape_2: Shape) -> None:
     sides = np.roll(moved, -1, axis=0) - moved
     after = np.roll(sides, -1, axis=0)
     turns = sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0]
-    if (turns <= 0).all():
+    if not (turns > 0).all():
         raise DegeneratePoints(
-            "geometry: the map mirrors the view; the flip of one camera in rig.yaml is wrong"
+            "geometry: the homography folds or mirrors the view; check that both cameras saw the"
+            " same board and the flip of both in rig.yaml"
         )
     area = float(cv2.contourArea(moved.astype(np.float32))) / ((height - 1) * (width - 1))
     scale, condition = area**0.5, float(np.linalg.cond(homography[:2, :2]))

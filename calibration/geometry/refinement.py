@@ -25,6 +25,7 @@ from scipy.ndimage import map_coordinates, spline_filter
 
 from bsd.document import Part
 from calibration.geometry.correspondences import PosePoints
+from calibration.geometry.uncertainty import GRID, MapUncertainty, over_view
 from calibration.geometry.view_map import (
     Lens,
     Points,

@@ -14,6 +14,7 @@ from calibration.geometry.faults import DegeneratePoints, ParallaxFound, Residua
 from calibration.geometry.fit import Fit, Problem, normalised_values, problem
 from calibration.geometry.homography import (
     check_cover,
+    check_hand,
     check_homography,
     chosen_points,
     magsac,
@@ -105,6 +106,7 @@ def solve_view_map(
     limits = limits or GeometryLimits()
     given = sum(map(len, poses))
     kept, notes = sound_poses(poses, limits)
+    check_hand(kept)
     cover = check_cover(kept, shape_1, limits)
     kept, model = _solved(kept, problem(kept, shape_1, shape_2, like), limits, notes)
     view_map = model.fit.view_map()

@@ -5,7 +5,7 @@ its corners on the pixels, moves all of them together. So the covariance of the 
 
 .. math:: \Omega = \sigma^2 I + \tau^2 \sum_g Z_g Z_g^T
 
-with :math:`Z_g` the shift and the linear change of pose g (six modes). Both variances follow from
+with :math:`Z_g` the shift and the linear change of pose g (six modes). The variances follow from
 the residuals by moments (MINQUE; C. R. Rao, J. Multivariate Analysis 1, 1971), which counts what
 the fit itself has taken up, and the map's covariance is the sandwich
 :math:`A^{-1} J^T \Omega J A^{-1}`.
@@ -74,39 +74,55 @@ def covariance(fit: Fit, of: Problem) -> Values:
     """Of the fit's values, (p, p), from its residuals; robust to clustering by pose."""
     jacobian = fit.jacobian(of.c2, of.inverse_m)
     inverse = np.asarray(np.linalg.pinv(jacobian, rcond=_RANK), dtype=np.float64)
-    modes = _pose_modes(of)
     residual = fit.errors(of).ravel()
-    white, shared = _variances(residual, jacobian, inverse, modes)
-    spread = inverse @ modes
-    return np.asarray(white * inverse @ inverse.T + shared * spread @ spread.T)
+    shift, linear = _pose_modes(of)
+    both = np.hstack([shift, linear])
+    # Six modes alike, or each kind with a variance of its own: few poses tell the second less
+    # surely, and either may hold, so the wider one is taken.
+    found = [_spread(residual, jacobian, inverse, kinds) for kinds in ([both], [shift, linear])]
+    return max(found, key=lambda each: float(np.trace(jacobian @ each @ jacobian.T)))
+
+
+def _spread(residual: Values, jacobian: Values, inverse: Values, kinds: list[Values]) -> Values:
+    """The sandwich with a variance for each kind of modes, and a white one."""
+    white, shared = _variances(residual, jacobian, inverse, kinds)
+    total = white * inverse @ inverse.T
+    for variance, modes in zip(shared, kinds, strict=True):
+        moved = inverse @ modes
+        total = total + variance * moved @ moved.T
+    return np.asarray(total, dtype=np.float64)
 
 
 def _variances(
-    residual: Values, jacobian: Values, inverse: Values, modes: Values
-) -> tuple[float, float]:
-    r"""σ² and τ² by moments; neither is negative.
+    residual: Values, jacobian: Values, inverse: Values, kinds: list[Values]
+) -> tuple[float, list[float]]:
+    r"""σ² and τ² of each kind by moments; what comes out negative is nought, the rest anew.
 
-    With M what the fit leaves over, :math:`E[r^T r] = \sigma^2 \mathrm{tr} M + \tau^2
-    \mathrm{tr} Z^T M Z` and :math:`E|Z^T r|^2 = \sigma^2 \mathrm{tr} Z^T M Z + \tau^2 |Z^T M Z|^2`.
+    With M what the fit leaves over, :math:`E|Z_i^T r|^2 = \sigma^2 \mathrm{tr} Z_i^T M Z_i +
+    \sum_j \tau_j^2 |Z_i^T M Z_j|^2`, and so for the white part with Z = I.
     """
-    left = modes - jacobian @ (inverse @ modes)
-    inner = modes.T @ left
-    free = len(residual) - np.linalg.matrix_rank(jacobian)
-    matrix = np.array([[free, np.trace(inner)], [np.trace(inner), (inner**2).sum()]])
-    moments = np.array([(residual**2).sum(), ((modes.T @ residual) ** 2).sum()])
-    plain = float(moments[0] / max(1, free))
-    if np.linalg.cond(matrix) > 1e12:
-        return plain, 0.0
-    white, shared = np.linalg.solve(matrix, moments)
-    if shared <= 0.0:
-        return plain, 0.0
-    if white <= 0.0:
-        return 0.0, float(moments[1] / (inner**2).sum())
-    return float(white), float(shared)
+    left = [modes - jacobian @ (inverse @ modes) for modes in kinds]
+    size = len(kinds) + 1
+    matrix, moments = np.empty((size, size)), np.empty(size)
+    matrix[0, 0] = len(residual) - np.linalg.matrix_rank(jacobian)
+    moments[0] = (residual**2).sum()
+    for i, modes in enumerate(kinds):
+        matrix[0, i + 1] = matrix[i + 1, 0] = (modes * left[i]).sum()
+        moments[i + 1] = ((modes.T @ residual) ** 2).sum()
+        for j in range(len(kinds)):
+            matrix[i + 1, j + 1] = ((modes.T @ left[j]) ** 2).sum()
+    found, kept = np.zeros(size), np.arange(size)
+    while len(kept):
+        part = np.linalg.lstsq(matrix[np.ix_(kept, kept)], moments[kept], rcond=1e-12)[0]
+        if (part >= 0).all():
+            found[kept] = part
+            break
+        kept = np.delete(kept, int(np.argmin(part)))
+    return float(found[0]), [float(each) for each in found[1:]]
 
 
-def _pose_modes(of: Problem) -> Values:
-    """(2n, 6 · poses): shift and linear change of each pose, of RMS 1 over its points."""
+def _pose_modes(of: Problem) -> tuple[Values, Values]:
+    """Shift (2n, 2 · poses) and linear change (2n, 4 · poses) of each pose, of RMS 1 over it."""
     poses = np.unique(of.owner)
     modes = np.zeros((len(of.c1), 2, len(poses), 6))
     for index, pose in enumerate(poses):
@@ -116,4 +132,6 @@ def _pose_modes(of: Problem) -> Values:
         three = np.column_stack([np.ones(len(centred)), centred / spread])
         modes[inside, 0, index, :3] = three
         modes[inside, 1, index, 3:] = three
-    return modes.reshape(2 * len(of.c1), -1)
+    flat = 2 * len(of.c1)
+    shift, linear = modes[..., [0, 3]], modes[..., [1, 2, 4, 5]]
+    return shift.reshape(flat, -1), linear.reshape(flat, -1)

@@ -29,6 +29,7 @@ _BLOCKS: Final = 8
 _SAME_EXPOSURE: Final = 0.002
 _CUT_MOST: Final = 0.001
 _NO_DITHER_DN: Final = 0.1
+_UNTOLD_DN12: Final = 0.05
 
 
 class BlackLevel(Part):
@@ -168,6 +169,20 @@ def black_at(levels: Sequence[BlackLevel], exposure_us: float) -> NDArray[np.flo
         return np.asarray(values.mean(axis=0))
     slope, origin = np.polyfit(times, values, 1)
     return np.asarray(origin + slope * exposure_us)
+
+
+def series_sigma(levels: Sequence[BlackLevel], bits: int) -> NDArray[np.float64]:
+    """Sigma (4,) of `black_at` over a series, DN: with one dark exposure dark current adds to it.
+
+    What dark current adds between the shortest exposure and the longest is told by dark clips at
+    two exposures only; without, 0.05 DN of 12 bit are allowed for (5 e/s over 16 ms are 0.03 DN at
+    2.5 e/DN).
+    """
+    sigma = np.max([level.sigma_dn for level in levels], axis=0)
+    times = [level.exposure_us for level in levels]
+    if max(times) - min(times) > _SAME_EXPOSURE * max(times):
+        return np.asarray(sigma)
+    return np.asarray(np.hypot(sigma, _UNTOLD_DN12 * 2.0 ** (bits - 12)))
 
 
 def four(values: Sequence[float] | NDArray[np.float64]) -> Four:

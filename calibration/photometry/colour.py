@@ -7,7 +7,7 @@ of greys, or none, leaves them free: then M is the diagonal of the flat's gains.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class ColourMatrix(Part):
     """
 
     matrix: Matrix
-    kind: str
+    kind: Literal["full", "diagonal"]
     reason: str
     sigma: Matrix
     patches: int

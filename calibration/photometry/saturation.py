@@ -119,8 +119,10 @@ class _Lit(NamedTuple):
         return cls(
             clip.mean[keep].astype(np.float64),
             bins,
-            freedom * np.bincount(bins, minlength=_BINS + 1),
-            freedom * np.bincount(bins, weights=variance, minlength=_BINS + 1),
+            np.asarray(freedom * np.bincount(bins, minlength=_BINS + 1), dtype=np.float64),
+            np.asarray(
+                freedom * np.bincount(bins, weights=variance, minlength=_BINS + 1), dtype=np.float64
+            ),
         )
 
 

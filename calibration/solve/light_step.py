@@ -12,11 +12,17 @@ from acquisition.picture.view import FrameFormat
 from acquisition.rig import ROLES, Rig, Role
 from calibration.bundle.document import CameraPhotometry, FlatSolution, SettingPhotometry, Three
 from calibration.geometry.view_map import ViewMap
-from calibration.photometry.black_level import BlackLevel, black_at, black_of, measure_black
+from calibration.photometry.black_level import (
+    BlackLevel,
+    black_at,
+    black_of,
+    measure_black,
+    series_sigma,
+)
 from calibration.photometry.colour import ColourMatrix, colour_matrix
 from calibration.photometry.defects import Defects, find_defects
 from calibration.photometry.flat import Flat, RatioFlat, flat_of, ratio_flat
-from calibration.photometry.gain import ChannelGains, channel_gains
+from calibration.photometry.gain import ChannelGains, channel_gains, three
 from calibration.photometry.linearity import (
     Level,
     check_same_light,
@@ -26,10 +32,10 @@ from calibration.photometry.linearity import (
 )
 from calibration.photometry.noise import NoiseModel, NoNoiseModel, photon_transfer
 from calibration.photometry.patches import ColourView, find_patches
-from calibration.photometry.position import by_channel
 from calibration.photometry.response import Response
 from calibration.photometry.saturation import Saturation, find_saturation
 from calibration.photometry.statistics import PixelStatistics
+from calibration.photometry.white import common_white, headroom_dn
 from calibration.solve.frames import Linear, statistics_of
 from calibration.solve.material import Material, MissingClips, Recording, When
 from calibration.solve.options import SolveOptions
@@ -136,7 +142,8 @@ def solve_camera(
         for found, each in series
     ]
     what = f"{role} camera"
-    linearity = fit_series(levels, reference.sigmas, what) if levels else None
+    sigma = series_sigma(list(black.values()), longest.form.bits)
+    linearity = fit_series(levels, sigma, what) if levels else None
     return CameraLight(
         black=black,
         defects=defects,
@@ -357,11 +364,8 @@ def _white(cameras: Mapping[Role, CameraLight], start: _End) -> Three:
     """The lower of the levels at which C1, and C2 matched to it, clip."""
     tops: dict[Role, Values] = {}
     for role in ROLES:
-        saturation = cameras[role].photometry.saturation
-        above = saturation.clip_dn - start.black[role].values
+        clip_dn = cameras[role].photometry.saturation.clip_dn
         form, is_rgb = start.forms[role]
-        tops[role] = by_channel(above, form, rgb=is_rgb)
-    gain = np.array(start.gains.gain)
-    matched = gain * tops["sharp"] / start.ratio.ratio.reshape(-1, 3).max(axis=0)
-    first, second, third = (float(v) for v in np.minimum(tops["blurry"], matched))
-    return first, second, third
+        tops[role] = headroom_dn(clip_dn, start.black[role].values, form, rgb=is_rgb)
+    white = common_white(tops["blurry"], tops["sharp"], np.array(start.gains.gain), start.ratio)
+    return three(white)

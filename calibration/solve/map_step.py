@@ -177,7 +177,7 @@ def _solved(
     view_map, account = refine(solution.view_map, statics, solution.poses, solution.without)
     if not options.refine:
         view_map, account = solution.view_map, account.model_copy(update={"used": False})
-    uncertainty = solution.uncertainty
+    uncertainty = account.uncertainty if account.used else solution.uncertainty
     return (
         MapSolution(
             view_map=view_map,

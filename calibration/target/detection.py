@@ -250,14 +250,16 @@ def _unread(
 ) -> BoardNotFound | None:
     """Why squares are seen but no markers read: too small, blurred, or there are none."""
     plain = plain_board(light)
-    if plain is None or plain[0].corners < limits.least_corners:
-        return None
-    board = lattice(plain[1], plain[0], (light.shape[0], light.shape[1]))
+    board = None
+    if plain is not None:
+        board = lattice(plain[1], plain[0], (light.shape[0], light.shape[1]))
     if board is None:
         return None
     fitted = fit_saddles(
         light, np.ones(light.shape, dtype=np.bool_), board.points, board.axes, _quiet_share(spec)
     )
+    if np.mean(fitted.good) < 0.5:
+        return None
     width_px = _width(fitted)
     cell_px = board.square_px * spec.marker_share / spec.cells
     if (

@@ -65,9 +65,8 @@ def lattice(grid: Grid, spec: BoardSpec, shape: tuple[int, int]) -> Lattice | No
     nearest = np.linalg.norm(every[:, None] - place[None], axis=2).argmin(axis=1)
     points += missed[nearest]
     limit = np.array([shape[1], shape[0]]) - 1.0 - _BORDER_PX
-    kept = ((points >= _BORDER_PX) & (points <= limit)).all(axis=1)
-    kept[grid.ids] = True
-    ids = np.flatnonzero(kept).astype(np.int64)
+    seen = ((points >= _BORDER_PX) & (points <= limit)).all(axis=1)
+    ids = np.flatnonzero(seen | np.isin(np.arange(spec.corners), grid.ids)).astype(np.int64)
     return Lattice(ids, points[ids], axes[ids], ~np.isin(ids, grid.ids))
 
 

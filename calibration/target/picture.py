@@ -131,10 +131,10 @@ def from_mean(mean: Plane, saturated: Mask, form: FrameFormat) -> BoardPicture:
     height, width = (side // 2 * 2 for side in mean.shape[:2])  # so that a mosaic keeps a phase
     rows, columns = _TURNED[form.flip]
     upright = np.ascontiguousarray(mean[:height, :width][rows, columns], dtype=np.float32)
-    clipped = np.ascontiguousarray(saturated[:height, :width][rows, columns])
+    clipped = saturated[:height, :width][rows, columns]
     if clipped.ndim == 3:
-        clipped = clipped.any(axis=2)
-    return BoardPicture(upright, form.upright_cfa, clipped)
+        clipped = np.asarray(clipped.any(axis=2))
+    return BoardPicture(upright, form.upright_cfa, np.ascontiguousarray(clipped))
 
 
 def plain_picture(

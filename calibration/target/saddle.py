@@ -16,7 +16,7 @@ Levenberg and Marquardt.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -40,6 +40,7 @@ _STEPS = 25
 _SIGMA_PX = (0.12, 8.0)
 _UNKNOWNS = 10
 _OUTLIER = 6.0
+_HARMLESS = 0.02
 _LEAST_CLEARNESS = 4.0
 _GAUSS = math.sqrt(0.6) / 2.0
 _POINTS: Final = tuple(
@@ -122,18 +123,35 @@ def fit_saddles(
         Another colour's fit of these corners: directions and blur are taken from it, since every
         fourth sample alone tells them badly.
     """
-    samples = _gather(plane, usable, start, axes, quiet_share)
     free = np.ones(_UNKNOWNS)
     if like is not None:
         free[2:6] = 0.0
-    unknowns, *_ = _iterated(_begin(samples, axes, like), samples, free)
+    samples = _gather(plane, usable, start, axes, quiet_share)
+    unknowns, *_ = _iterated(_begin(samples, axes, like), samples, free, 1e-3)
+    # Samples are chosen again around the corner found, so that the start does not matter.
+    near = np.linalg.norm(unknowns[:, :2], axis=1) < _farthest(axes)
+    centre = start + unknowns[:, :2] * near[:, None]
+    samples = _gather(plane, usable, centre, axes, quiet_share)
+    unknowns[near, :2] = 0.0
     samples = _without_outliers(unknowns, samples)
-    unknowns, cost, normal = _iterated(unknowns, samples, free)
-    return _judged(unknowns, samples, cost, normal, free, start, axes)
+    unknowns, cost, normal = _iterated(unknowns, samples, free, 1e-5)
+    moved = centre + unknowns[:, :2] - start
+    judged = _judged(unknowns, samples, cost, normal, free, moved, axes)
+    return replace(judged, corners=start + moved)
 
 
-def _iterated(unknowns: Values, samples: _Samples, free: Values) -> tuple[Values, Values, Values]:
-    """Levenberg and Marquardt: unknowns (n, 10), sums of squares (n,), JᵀJ (n, 10, 10)."""
+def _farthest(axes: Values) -> Values:
+    """How far from its start a corner is believed, px: (n,)."""
+    return np.asarray(np.maximum(1.5, 0.1 * np.linalg.norm(axes, axis=1).min(axis=1)))
+
+
+def _iterated(
+    unknowns: Values, samples: _Samples, free: Values, close_px: float
+) -> tuple[Values, Values, Values]:
+    """Levenberg and Marquardt until no corner moves by `close_px`.
+
+    Unknowns (n, 10), sums of squares (n,) and JᵀJ (n, 10, 10).
+    """
     damping = np.full(len(unknowns), 1e-3)
     cost, normal, slope = _normal_equations(unknowns, samples)
     moving = np.ones(len(unknowns), dtype=np.bool_)
@@ -146,7 +164,7 @@ def _iterated(unknowns: Values, samples: _Samples, free: Values) -> tuple[Values
         better = new_cost <= cost
         unknowns[better] = tried[better]
         normal[better], slope[better] = new_normal[better], new_slope[better]
-        moving = ~better | (np.abs(step[:, :2]).max(axis=1) > 1e-5)
+        moving = ~better | (np.abs(step[:, :2]).max(axis=1) > close_px)
         cost = np.where(better, new_cost, cost)
         damping = np.clip(np.where(better, damping / 5.0, damping * 8.0), 1e-9, 1e6)
         if not moving.any():
@@ -160,7 +178,8 @@ def _without_outliers(unknowns: Values, samples: _Samples) -> _Samples:
     told = np.where(samples.weight > 0, deviation, np.nan)
     told[samples.weight.sum(axis=1) == 0] = 0.0
     typical = 1.4826 * np.nanmedian(told, axis=1, keepdims=True)
-    return samples._replace(weight=samples.weight * (deviation <= _OUTLIER * typical + 1e-9))
+    limit = np.maximum(_OUTLIER * typical, _HARMLESS * np.abs(unknowns[:, 7:8]))
+    return samples._replace(weight=samples.weight * (deviation <= limit))
 
 
 def _gather(
@@ -294,7 +313,7 @@ def _judged(
     cost: Values,
     normal: Values,
     free: Values,
-    start: Values,
+    moved: Values,
     axes: Values,
 ) -> Saddles:
     """Corners with their standard errors; what is no saddle is told by an infinite one."""
@@ -306,16 +325,15 @@ def _judged(
     scaled = normal / (scale[:, :, None] * scale[:, None]) + 1e-12 * np.eye(len(chosen))
     covariance = np.linalg.inv(scaled)[:, :2, :2] / (scale[:, :2, None] * scale[:, None, :2])
     variance = np.einsum("nii->n", covariance) / 2.0 * spread
-    side = np.linalg.norm(axes, axis=1).min(axis=1)
     turned = np.abs(np.angle(np.exp(1j * (unknowns[:, 2:4] - np.arctan2(axes[:, 1], axes[:, 0])))))
     sigma = np.exp(unknowns[:, 4:6]).max(axis=1)
     good = (count >= _LEAST_SAMPLES) & (variance > 0)
-    good &= np.linalg.norm(unknowns[:, :2], axis=1) < np.maximum(1.5, 0.1 * side)
+    good &= np.linalg.norm(moved, axis=1) < _farthest(axes)
     good &= turned.max(axis=1) < 0.35
     good &= np.abs(unknowns[:, 7]) > _LEAST_CLEARNESS * np.sqrt(spread)
     return Saddles(
         unknowns,
-        start + unknowns[:, :2],
+        moved,
         np.where(good, np.sqrt(np.maximum(variance, 1e-12)), np.inf),
         WIDTH_PER_SIGMA * np.sqrt(sigma**2 + 1.0 / 12.0),
         2.0 * unknowns[:, 7],

@@ -31,6 +31,7 @@ _MARKERS_THAT_TELL = 4
 _FITTING_SHARE = 0.6
 _FOREIGN_MARKERS = 2
 _SMALLEST_SIDE_PX = 100
+_LEAST_PLAIN = 20
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def fits(luminance: Plane, spec: BoardSpec) -> bool:
 
 
 def plain_board(luminance: Plane) -> tuple[BoardSpec, Grid] | None:
-    """The largest grid of squares that there is, whatever stands in them."""
+    """The largest grid of squares that there is, of 20 corners or more, whatever they hold."""
     flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_LARGER
     found, points, meta = cv2.findChessboardCornersSBWithMeta(
         grey_picture(luminance), (3, 3), flags
@@ -111,6 +112,8 @@ def plain_board(luminance: Plane) -> tuple[BoardSpec, Grid] | None:
     if not found or meta is None:
         return None
     down, across = (int(side) for side in np.asarray(meta).shape[:2])
+    if down * across < _LEAST_PLAIN:  # bricks and windows have a few
+        return None
     spec = BoardSpec(kind="chessboard", columns=across + 1, rows=down + 1)
     return spec, Grid(np.arange(spec.corners), _as_points(points))
 

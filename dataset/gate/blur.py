@@ -39,6 +39,8 @@ _STEP: Final = 24
 _ANGLES: Final = 16
 _CUT: Final = 0.22  # cycles per bin: f0
 _LUMA: Final = np.array([[0.25, 0.5, 0.25]], dtype=np.float32)
+_COARSE: Final = 8.0  # bins
+_LEAST_CLEAR: Final = 0.99
 _LEAST_DETAIL: Final = 3.0
 _TIED: Final = 4.0  # frequencies that the window ties together
 _TRUSTED: Final = 12.0  # what a length must explain, in units of what stays unexplained
@@ -179,26 +181,26 @@ def block_spectra(blurry: Plane, sharp: Plane, clear: NDArray[np.bool_]) -> Spec
     """Of all blocks in which at most a hundredth is clipped and that are lit."""
     plan = block_plan()
     side = min(_BLOCK, *blurry.shape)
+    empty = np.zeros((0, len(plan.x)), dtype=np.complex64)
+    none = Spectra(empty, empty, np.zeros(0), np.zeros(0), np.zeros((0, 2)))
     if side < _BLOCK:
-        none = np.zeros((0, len(plan.x)), dtype=np.complex64)
-        return Spectra(none, none, np.zeros(0), np.zeros(0), np.zeros((0, 2)))
-    tops = _places(blurry.shape[0])
-    lefts = _places(blurry.shape[1])
-    corners = [(top, left) for top in tops for left in lefts]
+        return none
+    corners = [(top, left) for top in _places(blurry.shape[0]) for left in _places(blurry.shape[1])]
     parts = [(slice(y, y + side), slice(x, x + side)) for y, x in corners]
-    views = [np.stack([each[part] for part in parts]) for each in (blurry, sharp)]
-    unclipped = np.array([clear[part].mean() > 0.99 for part in parts])
-    sums = [(each * plan.window).sum(axis=(1, 2)) / plan.window.sum() for each in views]
-    good = unclipped & (sums[0] > 0) & (sums[1] > 0)
-    found = [
-        np.fft.rfft2((each - mean[:, None, None])[good] * plan.window)
-        .reshape(int(good.sum()), -1)
-        .astype(np.complex64)
-        for each, mean in zip(views, sums, strict=True)
-    ]
-    gain = sums[0][good].astype(np.float64) / sums[1][good]
+    means = [np.array([float(each[part].mean()) for part in parts]) for each in (blurry, sharp)]
+    unclipped = np.array([clear[part].mean() > _LEAST_CLEAR for part in parts])
+    good = np.flatnonzero(unclipped & (means[0] > 0) & (means[1] > 0))
+    if not len(good):
+        return none
+    found = []
+    for each in (blurry, sharp):
+        # without coarse structure, whose leakage through the window would hide a short blur
+        fine = cv2.subtract(each, cv2.GaussianBlur(each, (0, 0), _COARSE))
+        cut = np.stack([fine[parts[at]] for at in good]) * plan.window
+        found.append(np.fft.rfft2(cut).reshape(len(good), -1).astype(np.complex64))
     noise = np.median(np.abs(found[1][:, plan.fine]) ** 2, axis=1) / math.log(2)
     centre = np.array(corners, dtype=np.float64)[good, ::-1] + (side - 1) / 2
+    gain = means[0][good] / means[1][good]
     return Spectra(found[0], found[1], gain, noise.astype(np.float64), centre)
 
 
@@ -225,16 +227,16 @@ def _unshifted(spectra: Spectra, plan: Plan) -> NDArray[np.float64]:
 def _refined(
     cost: NDArray[np.float64], best: NDArray[np.int64], lengths: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Vertex of the parabola through the best length and its neighbours at the best angle."""
+    """Vertex of the parabola in the length's square, in which short ones are even."""
     count = len(_LENGTHS)
     rows = np.arange(len(best))
     inner = np.clip(best % count, 1, count - 2) + best // count * count
-    x = [lengths[inner + step] for step in (-1, 0, 1)]
+    x = [lengths[inner + step] ** 2 for step in (-1, 0, 1)]
     y = [cost[rows, inner + step] for step in (-1, 0, 1)]
     top = (x[1] - x[0]) ** 2 * (y[1] - y[2]) - (x[1] - x[2]) ** 2 * (y[1] - y[0])
     low = (x[1] - x[0]) * (y[1] - y[2]) - (x[1] - x[2]) * (y[1] - y[0])
     vertex = x[1] - top / np.where(np.abs(low) > 1e-30, 2 * low, np.inf)
-    return np.asarray(np.clip(vertex, x[0], x[2]), dtype=np.float64)
+    return np.asarray(np.sqrt(np.clip(vertex, x[0], x[2])), dtype=np.float64)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dataset.gate.alignment import ShiftGrid, shift_grid
 from dataset.gate.focus import edge_width, relative_defocus
 from dataset.gate.pair import AlignedPair, PairPlanes
+from dataset.gate.ratio import block_ratio
 from dataset.gate.static import way_px
 
 SideName = Literal["first", "last"]
@@ -27,12 +28,15 @@ class Bookend:
         Numbers of its pairs.
     way_px
         The longest way from frame to frame of what moved most.
+    ratios
+        Of `dataset.gate.ratio.block_ratio`, one a pair.
     """
 
     def __init__(self, name: SideName) -> None:
         self.name = name
         self.frames: list[int] = []
         self.way_px = 0.0
+        self.ratios: list[NDArray[np.float32]] = []
         self._sums: list[NDArray[np.float32]] = []
         self._clear: NDArray[np.bool_] | None = None
         self._before: PairPlanes | None = None
@@ -50,6 +54,8 @@ class Bookend:
             way = way_px(self._before.sharp, planes.sharp, self._clear)
             self.way_px = max(self.way_px, way)
         self._before = planes
+        lit = ~(pair.blurry_saturated | pair.sharp_saturated)
+        self.ratios.append(block_ratio(pair.blurry, pair.sharp, lit))
         self.frames.append(number)
 
     def is_still(self, limit_px: float) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from acquisition.picture.blocks import Blocks, blocks
 from acquisition.picture.view import Frame, FrameFormat
 
-_LEAST_SHARE: Final = 0.01
+_LEAST_SHARE: Final = 0.5
 _LEAST_FRAMES: Final = 5
 _PERCENTILES: Final = (5.0, 95.0)
 
@@ -33,15 +33,15 @@ def raw_ratio(blurry: Frame, sharp: Frame, forms: tuple[FrameFormat, FrameFormat
     Returns
     -------
     float
-        NaN where both are dark or clipped all over.
+        NaN where more than half of the view is clipped, or a view is dark.
     """
     seen = [blocks(frame, form) for frame, form in zip((blurry, sharp), forms, strict=True)]
     rows, columns = (min(sides) for sides in zip(*(each.shape for each in seen), strict=True))
     first, second = (each.part(rows, columns) for each in seen)
-    weight = _window(rows, columns) * ~(_wide(first) | _wide(second))
-    if weight.mean() < _LEAST_SHARE:
+    clear = ~(_wide(first) | _wide(second))
+    if clear.mean() < _LEAST_SHARE:
         return float("nan")
-    light, other = (float((weight * each.luminance).sum()) for each in (first, second))
+    light, other = (float(each.luminance[clear].sum(dtype=np.float64)) for each in (first, second))
     return other / light if light > 0 and other > 0 else float("nan")
 
 
@@ -63,12 +63,6 @@ def variation_percent(ratios: NDArray[np.float64]) -> float | None:
         return None
     low, high = np.percentile(told, _PERCENTILES)
     return 100.0 * float((high - low) / np.median(told))
-
-
-def _window(rows: int, columns: int) -> NDArray[np.float64]:
-    """Fades out towards the border, over which things come in and go out in between."""
-    sides = (np.hanning(length + 2)[1:-1] for length in (rows, columns))
-    return np.asarray(np.outer(*sides), dtype=np.float64)
 
 
 def _wide(seen: Blocks) -> NDArray[np.bool_]:

@@ -35,6 +35,7 @@ _VARIANCES: Final = np.concatenate(
 )
 _LEAST_BLOCKS: Final = 3
 _SCALES: Final = (1.0, 2.0)
+_DIFFERENCE: Final = 1 / 3  # variance of the box, 2 px wide, that a difference of neighbours is
 _LEAST_EDGES: Final = 200
 _SHARPEST: Final = 25.0
 _STRONGEST: Final = 90.0
@@ -92,7 +93,7 @@ def edge_width(picture: NDArray[np.float32]) -> float | None:
     if edges.sum() < _LEAST_EDGES * plane.size / 307_200:
         return None
     square = (fine[edges] / np.maximum(coarse[edges], 1e-12)).astype(np.float64) ** 2
-    first, second = (scale**2 for scale in _SCALES)
+    first, second = (scale**2 + _DIFFERENCE for scale in _SCALES)
     variance = (second - square * first) / np.maximum(square - 1, 1e-3)
     return float(math.sqrt(max(0.0, float(np.percentile(variance, _SHARPEST)))))
 

@@ -53,6 +53,8 @@ def alignment(seen: Evidence, limits: GateLimits) -> GateResult:
         return _result(gate, value <= limit, text, value, limit, "px")
     moved = ", ".join(f"{side} {px:.1f} px" for side, px in seen.sides.moved_px.items())
     why = f"the bookends moved ({moved} a frame)" if moved else "no bookend shows enough detail"
+    if not moved and _clipped_percent(seen) > limits.clipped_percent:
+        return _result(gate, None, "too much is clipped to see how the views lie")
     if seen.drift is None:
         return _result(gate, False, f"{why}, and no frame of the scene can stand in for them")
     value, error = math.hypot(*seen.drift.shift_px), 2 * seen.drift.error_px
@@ -96,10 +98,9 @@ def flicker(seen: Evidence, limits: GateLimits) -> GateResult:
 
 def clipping(seen: Evidence, limits: GateLimits) -> GateResult:
     """Not too much is clipped."""
-    shares = [each.clipped_percent for each in seen.scene]
-    if not shares:
+    if not seen.scene:
         return _result("clipping", None, "no frame of the scene was looked at")
-    value, limit = float(np.mean(shares)), limits.clipped_percent
+    value, limit = _clipped_percent(seen), limits.clipped_percent
     worst = _frames(seen, lambda each: each.clipped_percent > limit)
     text = f"{value:.1f} % of the pixels are clipped"
     if value > limit:
@@ -187,6 +188,11 @@ def _focus(gate: GateName, seen: Evidence, limits: GateLimits, sign: float) -> G
     width = "" if edge is None else f", its edges are {edge:.2f} px wide"
     text = f"{name} is softer than {other} by {softer:+.2f} px{width}"
     return _result(gate, True, text, softer, limits.defocus_px, "px")
+
+
+def _clipped_percent(seen: Evidence) -> float:
+    shares = [each.clipped_percent for each in seen.scene]
+    return float(np.mean(shares)) if shares else 0.0
 
 
 def _moves_px(seen: Evidence) -> float:

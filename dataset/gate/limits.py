@@ -38,7 +38,8 @@ class GateLimits(Part):
         2 % costs 48 dB, 5 % 40 dB: beyond, the light is wrong in a way that models learn.
     flicker_percent
         Spread of C2/C1 over the frames of a clip, 5th to 95th percentile. A DC-lit clip shows
-        0.1 to 0.5 %, a lamp at 100 Hz with a tenth of modulation 5 % and more.
+        0.1 to 1 %, more where hard shake carries things over a small view's border; a lamp at
+        100 Hz with a tenth of modulation shows 10 % and more.
     clipped_percent
         Share of pixels that are clipped in either view. Highlights belong into a data set, white
         skies do not.
@@ -69,7 +70,7 @@ class GateLimits(Part):
     alignment_error_px: Positive = 0.2
     still_px: Positive = 0.5
     ratio_percent: Positive = 3.0
-    flicker_percent: Positive = 2.0
+    flicker_percent: Positive = 3.0
     clipped_percent: Percent = 5.0
     defocus_px: Positive = 0.8
     edge_px: Positive = 2.0

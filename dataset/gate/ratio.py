@@ -1,7 +1,9 @@
 r"""Whether C2 holds the light that the calibration makes it expect: means of blocks, C2 over C1.
 
 A mean over a block survives motion blur but for what crosses the block's border, which is as often
-too much as too little: the median over the frames holds. Light that flickers in step with the
+too much as too little: the median over the blocks of a frame, and over the frames, holds. So the
+scene tells the level, and bookends that stand still the pattern over the view; where they moved,
+the scene tells both. Light that flickers in step with the
 frames (120 Hz at 15 Hz) is wrong by the same factor in all of them and shows only here. Light that
 flickers out of step varies; its mean over the clip is taken out by the ratio of the raw frames,
 which is known of every frame (`dataset.gate.flicker`).
@@ -17,12 +19,12 @@ from numpy.typing import NDArray
 
 BLOCK_PX: Final = 32
 _LEAST_LEVEL: Final = 0.02  # of the brightest tenth: a quotient of noise is none
-_LEAST_CLEAR: Final = 0.6
+_LEAST_CLEAR: Final = 0.9
 _SHARE: Final = 95.0
 _SIGMA_OF_MAD: Final = 1.4826
 _MEDIAN_LOSS: Final = 1.2533  # standard error of a median over that of a mean
 _LEAST_FRAMES: Final = 3
-_LEAST_CELLS: Final = 9
+_LEAST_CELLS: Final = 0.4  # of all
 
 
 class LocalRatio(NamedTuple):
@@ -81,6 +83,13 @@ def level(ratios: NDArray[np.float32]) -> float:
     return float(np.median(told)) if told.size else float("nan")
 
 
+def mean_level(frames: NDArray[np.float32], levels: NDArray[np.float64]) -> float | None:
+    """Mean over a scene of what `level` tells of its frames; arguments as of `local_ratio`."""
+    told = np.array([level(each) for each in frames]) / levels
+    told = told[np.isfinite(told)]
+    return float(np.mean(told)) if len(told) else None
+
+
 def local_ratio(frames: NDArray[np.float32], levels: NDArray[np.float64]) -> LocalRatio | None:
     """The ratio of a clip, by blocks.
 
@@ -97,11 +106,11 @@ def local_ratio(frames: NDArray[np.float32], levels: NDArray[np.float64]) -> Loc
     LocalRatio or None
         None where too few frames or blocks can be compared.
     """
-    if len(frames) < _LEAST_FRAMES:
+    if len(frames) < _LEAST_FRAMES or not np.isfinite(levels).all():
         return None
     steady = frames.astype(np.float64) / levels[:, None, None, None]
     often = np.isfinite(steady).sum(axis=0) >= max(_LEAST_FRAMES, len(frames) // 2)
-    if often.sum() < _LEAST_CELLS:
+    if often.mean() < _LEAST_CELLS:
         return None
     cells = steady[:, often]
     median = np.nanmedian(cells, axis=0)

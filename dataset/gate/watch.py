@@ -22,7 +22,7 @@ from dataset.gate.flicker import raw_ratio, variation_percent
 from dataset.gate.judgement import judge
 from dataset.gate.limits import GateLimits
 from dataset.gate.pair import AlignedPair, PairPlanes
-from dataset.gate.ratio import LocalRatio, block_ratio, local_ratio
+from dataset.gate.ratio import LocalRatio, block_ratio, level, local_ratio, mean_level
 from dataset.gate.result import GateResult
 from dataset.gate.scene import Signature, signature
 from dataset.gate.static import way_px
@@ -35,6 +35,7 @@ _SIGNED: Final = frozenset({1, 4, 12, 32, 80})
 _MOST_BLUR: Final = 95.0
 _LEAST_BLURRED: Final = 3 / 4  # how far a crooked blur lies off hardly depends on its length
 _LEAST_FRAMES: Final = 5
+_LEAST_STILL: Final = 3
 
 
 class ClipWatch:
@@ -109,8 +110,9 @@ class ClipWatch:
         """
         if not self._begun:
             self._begin()
-        self._compare(number, (blurry, sharp))
-        self._raw_ratios.append(raw_ratio(blurry, sharp, self._forms))
+        repeated = self._compare(number, (blurry, sharp))
+        ratio = float("nan") if repeated else raw_ratio(blurry, sharp, self._forms)
+        self._raw_ratios.append(ratio)
         if pair is not None:
             self._developed_at.append(len(self._raw_ratios) - 1)
             self._look(number, pair)
@@ -135,15 +137,19 @@ class ClipWatch:
             defocus = first.defocus_px() or 0.0
             self._softer_px2 = defocus * abs(defocus)
 
-    def _compare(self, number: int, raw: tuple[Frame, Frame]) -> None:
+    def _compare(self, number: int, raw: tuple[Frame, Frame]) -> bool:
+        """Whether either frame repeats an earlier one: their light is then no pair's."""
+        found = False
         for at, role in enumerate(ROLES):
             name = digest(raw[at])
             before = None if self._raw_before is None else self._raw_before[at]
             again = before is not None and repeats(before, raw[at])
             if name in self._known[role] or again:
                 self._repeated[role].append(number)
+                found = True
             self._known[role].add(name)
         self._raw_before = raw
+        return found
 
     def _look(self, number: int, pair: AlignedPair) -> None:
         planes = PairPlanes(pair)
@@ -225,11 +231,17 @@ class ClipWatch:
         return DriftMean((float(x), float(y)), float(errors.max()), count)
 
     def _ratio(self) -> LocalRatio | None:
+        """The pattern over the view from still bookends where there are some, else the scene's."""
         if not self._ratios:
             return None
         every = np.array(self._raw_ratios)
-        levels = (
-            every[self._developed_at] / np.nanmean(every) if np.isfinite(every).any() else every
-        )
-        levels = np.where(np.isfinite(levels), levels, 1.0)
-        return local_ratio(np.stack(self._ratios), levels[-len(self._ratios) :])
+        at = every[self._developed_at]
+        steady = at / np.nanmean(every) if np.isfinite(every).any() else np.ones(len(at))
+        steady = np.where(np.isfinite(steady), steady, 1.0)
+        frames = np.stack(self._ratios)
+        limit_px = self._limits.still_px
+        still = [each for side in self._sides if side.is_still(limit_px) for each in side.ratios]
+        mean = mean_level(frames, steady)
+        if len(still) >= _LEAST_STILL and mean is not None:
+            return local_ratio(np.stack(still), np.array([level(each) for each in still]) / mean)
+        return local_ratio(frames, steady)

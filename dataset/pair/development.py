@@ -228,7 +228,7 @@ class PairDeveloper:
         cfa = view.form.upright_cfa
         if cfa is None:
             return np.stack([linear] * 3), clipped
-        planes = demosaic_planes(linear, cfa, self.options.demosaic, self._bands)
+        planes = demosaic_planes(linear, cfa, self.options.demosaic, self._bands, view.planes)
         if clipped.any():
             side = 2 * SUPPORT_PX[self.options.demosaic] + 1
             clipped = cv2.dilate(clipped.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
@@ -236,11 +236,15 @@ class PairDeveloper:
 
 
 class _View:
-    """The part of one camera's frames that is used: linear samples and what is clipped."""
+    """The part of one camera's frames that is used: linear samples and what is clipped.
+
+    `planes` are room for its colours, used again by each frame.
+    """
 
     def __init__(self, model: PairModel, role: Role, part: Crop) -> None:
         self.form: FrameFormat = model.formats[role]
         self.part = part
+        self.planes = np.empty((3, part.height, part.width), dtype=np.float32)
         self._black = np.asarray(model.black_dn[role], dtype=np.float32).reshape(2, 2)
         self._curve = model.response[role]
         defects = model.defects[role]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,6 +14,7 @@ from hardware.twin.board_process import Engine
 if TYPE_CHECKING:
     from hardware.twin.supervisor import Ready
     from hardware.twin.world_config import WorldConfig
+    from hardware.twin.world_options import Bits
 
 log = logging.getLogger(__name__)
 app = command.application(
@@ -59,6 +60,9 @@ def twin(
     ahead: Annotated[
         int, typer.Option(min=2, help="Frames that may wait before board time stands still.")
     ] = 6,
+    bits: Annotated[
+        int, typer.Option(min=8, max=12, help="Of a sample, as rig.yaml asks for: 8, 10 or 12.")
+    ] = 8,
     engine: Annotated[Engine, typer.Option(help="What runs the firmware.")] = Engine.AUTO,
     json: Json = False,
 ) -> None:
@@ -71,11 +75,14 @@ def twin(
     from hardware.twin.supervisor import run_rig
     from hardware.twin.world_options import WorldOptions
 
+    if bits not in (8, 10, 12):
+        raise typer.BadParameter(f"--bits {bits}: 8, 10 or 12")
     options = WorldOptions(
         prepared_fps=prepared,
         truth=None if truth is None else str(truth.absolute()),
         truth_pictures=truth_pictures,
         ahead_frames=ahead,
+        bits=cast("Bits", bits),
     )
     world = _world(world_file, scene, assignments)
     with stopped_by_signals() as stop:
@@ -127,9 +134,13 @@ def change(rig_file: RigFile, scene: Scene = None, assignments: Assignments = No
 @app.command()
 def place(
     rig_file: RigFile,
-    pictures: Annotated[
-        Path | None, typer.Option(help="Folder of PNGs to make scenes from; else shipped ones.")
+    picture: Annotated[
+        list[str] | None,
+        typer.Option(help="File, or name of a shipped photograph, for scenes (repeat)."),
     ] = None,
+    shake: Annotated[
+        float, typer.Option(min=0, help="The hand's turns before a scene, rms milliradians.")
+    ] = 4.0,
     launcher: Annotated[
         Path | None, typer.Option(help="Write a script for --before-step, and do nothing else.")
     ] = None,
@@ -145,12 +156,9 @@ def place(
     from hardware.twin.stagehand import put, write_launcher
 
     if launcher is not None:
-        write_launcher(launcher, rig_file, pictures)
-        return
-    files = () if pictures is None else tuple(sorted(str(f) for f in pictures.glob("*.png")))
-    if pictures is not None and not files:
-        raise typer.BadParameter(f"--pictures {pictures}: holds no PNG")
-    put(rig_file, Told.of(os.environ, files))
+        write_launcher(launcher, rig_file, picture or [], shake)
+    else:
+        put(rig_file, Told.of(os.environ, tuple(picture or []), shake))
 
 
 @app.command()

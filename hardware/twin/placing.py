@@ -27,8 +27,8 @@ LEVEL: Final = 0.72
 WHITE: Final = 0.9
 """Reflectance of the whitest surface of every target and of the flat field."""
 
-SHAKE_MRAD: Final = (4.0, 4.0, 2.0)
-"""Root mean square turns of the hand that holds the rig before a scene."""
+SHAKE_MRAD: Final = 4.0
+"""Root mean square turns, up and sideways, of the hand that holds the rig before a scene."""
 
 CALIBRATION: Final = ("dark", "flat", "series", "colour", "target", "sync")
 
@@ -77,6 +77,8 @@ class Occasion:
         Of the clip: each scene is another.
     pictures
         Files to take a scene's pictures from, three to a clip; none: those that are shipped.
+    shake_mrad
+        Root mean square turns of the hand before a scene, up and sideways; half of it in its plane.
     """
 
     purpose: str
@@ -85,6 +87,7 @@ class Occasion:
     sharp_us: int = 2000
     number: int = 0
     pictures: tuple[str, ...] = ()
+    shake_mrad: float = SHAKE_MRAD
 
     def at(self, sharp_us: int) -> Occasion:
         """The same at another exposure."""
@@ -107,7 +110,12 @@ class Told:
     moves_s: tuple[float, float] | None
 
     @classmethod
-    def of(cls, environment: Mapping[str, str], pictures: tuple[str, ...] = ()) -> Self:
+    def of(
+        cls,
+        environment: Mapping[str, str],
+        pictures: tuple[str, ...] = (),
+        shake_mrad: float = SHAKE_MRAD,
+    ) -> Self:
         """Read the variables ``BSD_*``.
 
         Raises
@@ -130,7 +138,9 @@ class Told:
             ) from error
         except (ValueError, ZeroDivisionError) as error:
             raise UserMistake(f"BSD_*: {error}") from error
-        occasion = Occasion(purpose, step, distance_mm, setting.sharp_us, number, pictures)
+        occasion = Occasion(
+            purpose, step, distance_mm, setting.sharp_us, number, pictures, shake_mrad
+        )
         if purpose in CALIBRATION:
             return cls(occasion, None)
         still = bookend - _GUARD  # between the exposures of two pulses
@@ -151,8 +161,9 @@ def placed(world: WorldConfig, occasion: Occasion) -> WorldConfig:
     scene = SceneConfig.model_validate({**fields, "number": world.scene.number})
     motion = MotionConfig()
     if occasion.purpose not in CALIBRATION:
+        turns = (occasion.shake_mrad, occasion.shake_mrad, occasion.shake_mrad / 2)
         motion = MotionConfig(
-            shake=ShakeConfig(rotation_rms_mrad=SHAKE_MRAD, peak_hz=8.0, seed=occasion.number)
+            shake=ShakeConfig(rotation_rms_mrad=turns, peak_hz=8.0, seed=occasion.number)
         )
     return world.model_copy(update={"scene": scene, "rig_motion": motion})
 

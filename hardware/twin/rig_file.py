@@ -38,6 +38,7 @@ def rig_fields(
     *,
     pair_s: float | None,
     ahead_frames: int,
+    bits: int = 8,
 ) -> dict[str, Any]:
     """The fields of the file.
 
@@ -51,6 +52,8 @@ def rig_fields(
         Seconds that one pair of pictures takes; None where none are computed, and time is real.
     ahead_frames
         Exposures that may wait, and so delay a frame.
+    bits
+        Of a sample.
     """
     timeouts = {"reply_s": 2.0, "arm_s": 10.0, "frame_s": 2.0}
     if pair_s is not None:
@@ -72,8 +75,8 @@ def rig_fields(
         "optics": {"lens": optics.kind, "nd_transmission": optics.view_1.nd_transmission},
         "trigger": {"port": port},
         "cameras": {
-            "blurry": _camera(producer, world.camera_1, world.sensor_1, optics.view_1),
-            "sharp": _camera(producer, world.camera_2, world.sensor_2, optics.view_2),
+            "blurry": _camera(producer, world.camera_1, world.sensor_1, optics.view_1, bits),
+            "sharp": _camera(producer, world.camera_2, world.sensor_2, optics.view_2, bits),
         },
         "timeouts": timeouts,
         "host_clock": "real" if pair_s is None else "none",
@@ -136,14 +139,14 @@ def _shortest_ns(world: WorldConfig) -> int:
 
 
 def _camera(
-    producer: Path, identity: IdentityConfig, sensor: SensorConfig, view: ViewConfig
+    producer: Path, identity: IdentityConfig, sensor: SensorConfig, view: ViewConfig, bits: int
 ) -> dict[str, Any]:
     timing = sensor.timing
     by_width = identity.guise == "sfnc"  # an older camera knows timed exposures only
     return {
         "producer": str(producer),
         "serial": identity.serial,
-        "pixel_format": "Mono8" if sensor.colour == "mono" else "BayerRG8",
+        "pixel_format": ("Mono" if sensor.colour == "mono" else "BayerRG") + str(bits),
         "flip": view.mirror,
         "settings": {},
         "timing": {

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bsd.document import write_bytes
+from bsd.errors import UserMistake
 from hardware.twin.control import ask
-from hardware.twin.placing import Told, keeps, placed
+from hardware.twin.pictures_config import PHOTOGRAPHS
+from hardware.twin.placing import SHAKE_MRAD, Told, keeps, placed
 from hardware.twin.rig_file import session_of
 from hardware.twin.session_folder import CONTROL_FILE, WORLD_FILE
 from hardware.twin.world_config import SceneConfig, WorldConfig
@@ -49,7 +52,9 @@ def put(rig_file: Path, told: Told) -> WorldConfig:
     return world
 
 
-def write_launcher(path: Path, rig_file: Path, pictures: Path | None = None) -> None:
+def write_launcher(
+    path: Path, rig_file: Path, pictures: Sequence[str] = (), shake_mrad: float = SHAKE_MRAD
+) -> None:
     """Write an executable script that runs ``place`` for a rig; it replaces an older one.
 
     Parameters
@@ -59,11 +64,24 @@ def write_launcher(path: Path, rig_file: Path, pictures: Path | None = None) -> 
     rig_file
         Of the rig; it need not run yet.
     pictures
-        Folder of pictures for scenes.
+        For scenes: files, or names of shipped photographs.
+    shake_mrad
+        Of the hand before a scene.
+
+    Raises
+    ------
+    UserMistake
+        A picture is neither.
     """
     words = [sys.executable, "-m", "hardware.twin", "place", "--rig-file", str(rig_file.absolute())]
-    if pictures is not None:
-        words += ["--pictures", str(pictures.absolute())]
+    words += ["--shake", f"{shake_mrad:g}"]
+    for name in pictures:
+        if name not in PHOTOGRAPHS and not Path(name).is_file():
+            raise UserMistake(
+                f"--picture {name}: no such file; shipped ones are {', '.join(PHOTOGRAPHS)}"
+            )
+        shown = name if name in PHOTOGRAPHS else str(Path(name).absolute())
+        words += ["--picture", shown]
     said = "# Puts before the virtual rig what the next clip needs."
     write_bytes(path, f"#!/bin/sh\n{said}\nexec {shlex.join(words)}\n".encode())
     path.chmod(0o755)

@@ -108,7 +108,12 @@ def run_rig(
         pair_s = None if options.prepared_fps is not None else float(scene["pair_s"])
         answer = Ready(rig_file, producer, str(line["port"]), str(line["engine"]), pair_s)
         fields = rig_fields(
-            world, producer, answer.port, pair_s=pair_s, ahead_frames=options.ahead_frames
+            world,
+            producer,
+            answer.port,
+            pair_s=pair_s,
+            ahead_frames=options.ahead_frames,
+            bits=options.bits,
         )
         stack.callback(remove_rig, rig_file, folder)
         write_rig(rig_file, fields)

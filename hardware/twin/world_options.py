@@ -10,6 +10,7 @@ from bsd.document import Document
 from hardware.twin.pacing import AHEAD_FRAMES
 from hardware.twin.world_config import SensorConfig, WorldConfig
 
+Bits = Literal[8, 10, 12]
 _READOUT_SHARE = 0.1
 
 
@@ -26,6 +27,8 @@ class WorldOptions(Document):
         Whether the truth has pictures.
     ahead_frames
         Exposures of a camera that may wait for their pictures before board time stands still.
+    bits
+        Of a sample in the pixel format that rig.yaml asks for.
     """
 
     format: Literal["bsd-twin-options"] = "bsd-twin-options"
@@ -34,6 +37,7 @@ class WorldOptions(Document):
     truth: str | None = None
     truth_pictures: bool = True
     ahead_frames: Annotated[int, Field(ge=2, le=1000)] = AHEAD_FRAMES
+    bits: Bits = 8
 
 
 def fast_enough(world: WorldConfig, fps: float) -> WorldConfig:

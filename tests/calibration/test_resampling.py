@@ -10,7 +10,7 @@ from calibration.resampling import REACH_PX, Resampler, coefficients, scaled_gri
 
 pytestmark = pytest.mark.unit
 
-SHAPE = (70, 330)
+SHAPE = (70, 700)  # wider than a tile of the loops
 
 
 def turned(shape=SHAPE, angle_mrad=9.0, scale=1.004, shift=(2.3, -1.7)):
@@ -184,7 +184,11 @@ def test_types_and_threads_change_nothing(kernel):
     alone = Resampler(turned(), SHAPE, kernel)
     shared = Resampler(turned(), SHAPE, kernel, bands=bands)
     made = alone.resample(codes.astype(np.float32))
-    assert np.array_equal(shared.resample(codes), made)
+    assert np.array_equal(shared.resample(codes.astype(np.float32)), made)
+    assert np.array_equal(alone.resample(codes), made)
+    room = np.empty_like(made)
+    assert alone.resample(codes, room) is room
+    assert np.array_equal(room, made)
     bands.close()
 
 
@@ -221,6 +225,8 @@ def test_what_does_not_fit_is_refused():
         resampler.resample(np.zeros((10, 10, 3), dtype=np.float32))
     with pytest.raises(ValueError, match="picture"):
         resampler.resample(np.zeros(SHAPE, dtype=np.float32))
+    with pytest.raises(ValueError, match="out"):
+        resampler.resample(np.zeros((*SHAPE, 3)), np.zeros((*SHAPE, 3)))
     with pytest.raises(ValueError, match="gains"):
         Resampler(turned(), SHAPE, gain=np.ones((4, 4, 3)))
     with pytest.raises(ValueError, match="too small"):

@@ -66,7 +66,7 @@ def poses(
     found = []
     for distance_mm in distances_mm:
         for index, place in enumerate(places):
-            board = _board(made, distance_mm, place, square_mm)
+            board = board_mm(made, distance_mm, place, square_mm)
             c1, c2 = (seen(made, camera, board, distance_mm) for camera in (1, 2))
             inside = _inside(c1, made) & _inside(c2, made)
             ids = np.flatnonzero(inside)
@@ -97,9 +97,10 @@ def true_map(
     return seen(made, 1, board, distance_mm)
 
 
-def _board(
+def board_mm(
     made: WorldConfig, distance_mm: float, place: tuple[float, float, float], square_mm: float
 ) -> NDArray[np.float64]:
+    """Corners (48, 2) in mm of the guide's board at a place of C1's view."""
     y, x = np.mgrid[0:6, 0:8] * square_mm
     points = np.stack([x - x.mean(), y - y.mean()], axis=-1).reshape(-1, 2)
     cos, sin = np.cos(place[2]), np.sin(place[2])

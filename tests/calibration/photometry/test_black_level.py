@@ -9,6 +9,7 @@ from calibration.photometry.black_level import (
     black_of,
     measure_black,
     rounding_bias_dn,
+    series_sigma,
 )
 from calibration.photometry.faults import MissingDark, NotDark
 from calibration.photometry.statistics import PixelStatistics, gather
@@ -75,6 +76,9 @@ def test_a_setting_needs_a_dark_clip_of_its_own() -> None:
         black_of(levels, 24000.0, "3ms24ms")
     np.testing.assert_allclose(black_at(levels, 4000.0), 67)
     np.testing.assert_allclose(black_at(levels[:1], 4000.0), 64)
+    own = max(levels[0].sigma_dn)
+    np.testing.assert_allclose(series_sigma(levels, 12), own)
+    np.testing.assert_allclose(series_sigma(levels[:1], 8), np.hypot(own, 0.05 / 16))
 
 
 def _even(level: int) -> PixelStatistics:

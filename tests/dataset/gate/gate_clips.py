@@ -156,7 +156,7 @@ class _Cameras:
         self._world = made
         self._known = known
         self._setting = setting
-        self._renderer = Renderer(made, threads=1)
+        self._renderer = Renderer(made, threads=2)
         self._sensors = [Sensor(made.sensor(camera), made.seed, camera) for camera in (1, 2)]
         self._still: dict[tuple[Any, ...], NDArray[np.float32]] = {}
 

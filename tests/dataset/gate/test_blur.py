@@ -80,7 +80,9 @@ def test_a_difference_in_focus_that_is_known_is_no_blur(view):
 
 def test_what_moves_alone_is_found_where_it_is():
     still, moved = smeared(0.0, 0.0), smeared(14.0, 0.3)
-    views = [np.concatenate([a[:, :240], b[:, 240:]], axis=1) for a, b in zip(still, moved)]
+    views = [
+        np.concatenate([a[:, :240], b[:, 240:]], axis=1) for a, b in zip(still, moved, strict=True)
+    ]
     found = measured(views)
     right = found.centre_px[:, 0] > 300
     assert np.median(found.length_px[right]) == pytest.approx(14.0, rel=0.15)
