@@ -41,8 +41,8 @@ class Scale:
     checkpoint_every: int
 
 
-FULL = Scale({"train": 8, "valid": 1, "test": 2}, 24, (352, 264), (320, 240), 900, 150)
-QUICK = Scale({"train": 3, "valid": 1, "test": 2}, 14, (256, 192), (224, 160), 150, 75)
+FULL = Scale({"train": 8, "valid": 1, "test": 2}, 24, (352, 264), (320, 240), 1100, 200)
+QUICK = Scale({"train": 3, "valid": 1, "test": 2}, 14, (256, 192), (224, 160), 250, 125)
 SHOWN_FRAMES = 3
 _SHAKE_MRAD = 10.0
 """Of the hand: in so small a picture the usual one of 4 would blur by a pixel or two."""

@@ -41,7 +41,12 @@ VERBS: dict[str, dict[str, str]] = {
         "inspect": "acquisition.inspect.__main__",
         "preview": "acquisition.preview.__main__",
     },
+    "calibration": {
+        "solve": "calibration.solve.__main__",
+        "report": "calibration.report.__main__",
+    },
     "dataset": {
+        "build": "dataset.build.__main__",
         "synthesize": "dataset.synthesize",
         "render": "dataset.render",
         "verify": "dataset.verify",
