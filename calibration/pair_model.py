@@ -51,7 +51,8 @@ class PairModel:
     pixel_gain_2
         (H2, W2) float32, mean 1: sensitivity of C2's single pixels; None where it is not known.
     response
-        (2^bits, 3) float32 linear light per code of cameras that deliver encoded RGB, or None.
+        (2^bits, 3) float32 linear light above black per code of cameras that deliver encoded RGB
+        (`black_dn` is taken off already), or None.
     """
 
     formats: Mapping[Role, FrameFormat]

@@ -107,7 +107,20 @@ def held_tree(root: Path, plan_json: str, growing: Sequence[str] = ()) -> Iterat
     work.mkdir(parents=True, exist_ok=True)
     with locked(work / LOCK_NAME):
         finished = _refuse_others(root, plan_json, growing)  # again: another run may have ended
-        yield _settled(root, plan_json, finished)
+        state = _settled(root, plan_json, finished)
+        try:
+            yield state
+        except UserMistake:
+            _forget_refused(root)
+            raise
+
+
+def _forget_refused(root: Path) -> None:
+    """Leave a published dataset as it was where an addition was refused before it wrote a pair."""
+    work = root / WORK_NAME
+    is_begun = any(path.stat().st_size for path in work.glob("*.jsonl"))
+    if (root / DESCRIPTION_NAME).exists() and not is_begun and not is_decided(root):
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def open_tree(root: Path, plan_json: str, growing: Sequence[str] = ()) -> State:

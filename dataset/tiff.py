@@ -1,9 +1,10 @@
 """TIFF files of mosaics and of linear frames: the same bytes for the same samples.
 
-Baseline TIFF 6.0 (Adobe, 1992), little-endian, in strips that are compressed with deflate (Adobe
-Photoshop TIFF Technical Notes, 2002: compression 8). No time, no program: nothing that changes.
-Written here rather than by a library because isal's deflate takes a twentieth of the time. The
-reader takes what the writer writes and nothing else: half a picture is never given out.
+Baseline TIFF 6.0 (Adobe, 1992), little-endian, one strip, not compressed: what a sensor's noise
+leaves to be gained is little, and every program reads such a file at once. No time, no program:
+nothing that changes. The reader takes what the writer writes, and strips of deflate (Adobe
+Photoshop TIFF Technical Notes, 2002: compression 8), which earlier versions wrote; nothing else,
+so that half a picture is never given out. Whole samples are told by the manifest's hash.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from bsd.document import Part, first_fault
 from bsd.errors import UserMistake
 from dataset.image import MOST_PIXELS
 
-_STRIP_ROWS = 64
-_LEVEL = 1  # as for PNG: more costs twice the time for 1 % of the size
+_START_BYTES = 8
+_DEFLATED_ROWS = 64  # of a strip
 _SHORT, _LONG, _ASCII = 3, 4, 2
 _FORMATS = {_SHORT: "H", _LONG: "I", _ASCII: "s"}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _DESCRIPTION = 256, 257, 258, 259, 262, 270
 _OFFSETS, _SAMPLES, _ROWS, _SIZES, _PLANAR, _SAMPLE_FORMAT = 273, 277, 278, 279, 284, 339
-_DEFLATE, _GREY, _RGB = 8, 1, 2
+_PLAIN, _DEFLATE = 1, 8
+_GREY, _RGB = 1, 2
 _WAY_OUT = "restore the file from a copy"
 _DAMAGES = (
     struct.error,
@@ -75,31 +77,26 @@ def encode_tiff(image: NDArray[Any], note: TiffNote | None = None) -> bytes:
         raise ValueError(f"TIFF: needs uint8 or uint16 (H, W[, 3]), got {image.dtype}")
     height, width = image.shape[:2]
     samples = np.ascontiguousarray(image, image.dtype.newbyteorder("<"))
-    strips = [
-        isal_zlib.compress(samples[top : top + _STRIP_ROWS].tobytes(), _LEVEL)
-        for top in range(0, height, _STRIP_ROWS)
-    ]
-    sizes = [len(strip) for strip in strips]
-    offsets = [8 + sum(sizes[:place]) for place in range(len(sizes))]
+    pixels = samples.tobytes()
     text = b"" if note is None else note.model_dump_json().encode("ascii") + b"\0"
     tags: list[tuple[int, int, list[int] | bytes]] = [
         (_WIDTH, _LONG, [width]),
         (_HEIGHT, _LONG, [height]),
         (_BITS, _SHORT, [8 * image.itemsize] * channels),
-        (_COMPRESSION, _SHORT, [_DEFLATE]),
+        (_COMPRESSION, _SHORT, [_PLAIN]),
         (_PHOTOMETRIC, _SHORT, [_RGB if channels == 3 else _GREY]),
         *([(_DESCRIPTION, _ASCII, text)] if text else []),
-        (_OFFSETS, _LONG, offsets),
+        (_OFFSETS, _LONG, [_START_BYTES]),
         (_SAMPLES, _SHORT, [channels]),
-        (_ROWS, _LONG, [min(_STRIP_ROWS, height)]),
-        (_SIZES, _LONG, sizes),
+        (_ROWS, _LONG, [height]),
+        (_SIZES, _LONG, [len(pixels)]),
         (_PLANAR, _SHORT, [1]),  # samples of a pixel side by side
         (_SAMPLE_FORMAT, _SHORT, [1] * channels),  # unsigned
     ]
-    directory = 8 + sum(sizes)
+    directory = _START_BYTES + len(pixels)
     padding = directory % 2
     start = struct.pack("<2sHI", b"II", 42, directory + padding)
-    return b"".join([start, *strips, b"\0" * padding, _directory(tags, directory + padding)])
+    return b"".join([start, pixels, b"\0" * padding, _directory(tags, directory + padding)])
 
 
 def _directory(tags: list[tuple[int, int, list[int] | bytes]], place: int) -> bytes:
@@ -122,7 +119,7 @@ def _directory(tags: list[tuple[int, int, list[int] | bytes]], place: int) -> by
 
 
 def decode_tiff(content: bytes, where: str) -> tuple[NDArray[Any], TiffNote | None]:
-    """Decode a file of `encode_tiff`.
+    """Decode a file of `encode_tiff`, of this version or an earlier one.
 
     Parameters
     ----------
@@ -176,9 +173,10 @@ def _tags(content: bytes) -> dict[int, Sequence[Any]]:
 def _samples(content: bytes, tags: dict[int, Sequence[Any]]) -> NDArray[Any]:
     (width,), (height,), (channels,) = (tags[tag] for tag in (_WIDTH, _HEIGHT, _SAMPLES))
     bits, offsets, sizes = tags[_BITS], tags[_OFFSETS], tags[_SIZES]
-    rows = min(_STRIP_ROWS, height)
+    deflated = tags[_COMPRESSION] == (_DEFLATE,)
+    rows = min(_DEFLATED_ROWS, height) if deflated else height
     stated = {
-        _COMPRESSION: (_DEFLATE,),
+        _COMPRESSION: (_DEFLATE if deflated else _PLAIN,),
         _PHOTOMETRIC: (_RGB if channels == 3 else _GREY,),
         _ROWS: (rows,),
         _PLANAR: (1,),
@@ -187,6 +185,8 @@ def _samples(content: bytes, tags: dict[int, Sequence[Any]]) -> NDArray[Any]:
     }
     if not 0 < width * height <= MOST_PIXELS or channels not in (1, 3) or bits[0] not in (8, 16):
         raise ValueError(f"{width}x{height} px, {channels} channels of {bits[0]} bits")
+    if not deflated:
+        stated[_OFFSETS] = (_START_BYTES,)  # else other bytes would be taken for samples
     if wrong := [tag for tag, values in stated.items() if tags[tag] != values]:
         raise ValueError(f"tag {wrong[0]} is {tags[wrong[0]]}")
     if not len(offsets) == len(sizes) == -(-height // rows):
@@ -195,8 +195,10 @@ def _samples(content: bytes, tags: dict[int, Sequence[Any]]) -> NDArray[Any]:
     image = np.empty((height, width, channels), dtype)
     for strip, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
         band = image[strip * rows : (strip + 1) * rows]
-        unpacked = isal_zlib.decompress(content[offset : offset + size], bufsize=band.nbytes)
-        if len(unpacked) != band.nbytes:
-            raise ValueError(f"strip {strip} holds {len(unpacked)} of {band.nbytes} bytes")
-        band[...] = np.frombuffer(unpacked, dtype).reshape(band.shape)
+        samples = content[offset : offset + size]
+        if deflated:
+            samples = isal_zlib.decompress(samples, bufsize=band.nbytes)
+        if len(samples) != band.nbytes:
+            raise ValueError(f"strip {strip} holds {len(samples)} of {band.nbytes} bytes")
+        band[...] = np.frombuffer(samples, dtype).reshape(band.shape)
     return image[..., 0] if channels == 1 else image

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +11,7 @@ import numpy as np
 from acquisition.clip.format import frame_format
 from acquisition.clip.reader import Clip
 from acquisition.ledger.row import Verdict
+from acquisition.picture.animation import animated_png
 from acquisition.picture.measurement import PairMeasurement, measure_pair, measure_view
 from acquisition.picture.view import (
     Frame,
@@ -28,7 +26,6 @@ from acquisition.picture.view import (
 from acquisition.rig import Role
 from bsd.errors import EnvironmentFault
 
-_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _BLINK_MS: Final = 600  # slower than three flashes a second
 
 _AS_IT_IS: Final = frozenset({"dark", "flat", "series"})
@@ -153,30 +150,6 @@ def png(picture: Picture) -> bytes:
     return content.tobytes()
 
 
-def animated_png(first: bytes, second: bytes, delay_ms: int) -> bytes:
-    """Two PNG files of one size and kind as one that shows them in turn for ever.
-
-    The chunks of the APNG extension: ``acTL`` (frames, plays), ``fcTL`` before each frame, the
-    second frame's data in ``fdAT``. Where animation is not known the first is seen.
-    """
-    header, data = _parts(first)
-    other_header, other_data = _parts(second)
-    if header != other_header:
-        raise ValueError("two pictures of unlike size or kind")
-    size = header[:8]
-    made = [
-        _SIGNATURE,
-        _chunk(b"IHDR", header),
-        _chunk(b"acTL", struct.pack(">II", 2, 0)),
-        _chunk(b"fcTL", _control(0, size, delay_ms)),
-        _chunk(b"IDAT", data),
-        _chunk(b"fcTL", _control(1, size, delay_ms)),
-        _chunk(b"fdAT", struct.pack(">I", 2) + other_data),
-        _chunk(b"IEND", b""),
-    ]
-    return b"".join(made)
-
-
 def _gains(frame: Frame, form: FrameFormat) -> Gains:
     channels = measure_view(frame, form).channels
     if "Y" in channels:
@@ -191,31 +164,3 @@ def _gains(frame: Frame, form: FrameFormat) -> Gains:
     )
     bright = min(_MOST_GAIN, max(1.0, _BRIGHT / max(share, 1e-3)))
     return (balance[0] * bright, balance[1] * bright, balance[2] * bright)
-
-
-def _control(number: int, size: bytes, delay_ms: int) -> bytes:
-    return struct.pack(">I", number) + size + struct.pack(">IIHHBB", 0, 0, delay_ms, 1000, 0, 0)
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-
-def _parts(file: bytes) -> tuple[bytes, bytes]:
-    """Header and data of a PNG file."""
-    header, data = b"", []
-    for kind, content in _chunks(file):
-        if kind == b"IHDR":
-            header = content
-        elif kind == b"IDAT":
-            data.append(content)
-    return header, b"".join(data)
-
-
-def _chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = len(_SIGNATURE)
-    while place < len(file):
-        (length,) = struct.unpack_from(">I", file, place)
-        yield file[place + 4 : place + 8], file[place + 8 : place + 8 + length]
-        place += 12 + length

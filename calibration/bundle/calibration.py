@@ -92,10 +92,10 @@ class Calibration:
         """Raise `Withheld` where it broke a limit; the message names the first."""
         broken = [item for item in self.document.items if item.passed is False]
         if self.document.verdict != "good":
-            what = broken[0].text if broken else "see its report"
+            what = broken[0].summary() if broken else "see its report"
             raise Withheld(
                 f"{self.folder}: is withheld: {what}; see 'python -m calibration.report"
-                f" {self.folder}'"
+                f" {self.folder}', and record and solve again"
             )
 
     def check_rig(self, head: ClipHead) -> None:
@@ -140,7 +140,7 @@ class Calibration:
             white_dn=np.array(found.white_dn, dtype=np.float64),
             defects={role: self._optional(f"defects-{role}") for role in ROLES},
             pixel_gain_2=pixel_gain,
-            response={role: self._optional(f"response-{role}") for role in ROLES},
+            response={role: self._response(found, role, share) for role in ROLES},
         )
 
     @cached_property
@@ -154,6 +154,16 @@ class Calibration:
             )
             for role, camera in self.document.rig.cameras.items()
         }
+
+    def _response(
+        self, found: SettingPhotometry, role: Role, share: float
+    ) -> NDArray[np.float32] | None:
+        """Linear light above black by code: what `PairModel.response` holds."""
+        curve = self._optional(f"response-{role}")
+        if curve is None:
+            return None
+        red, first, second, blue = _black(found, role, share)
+        return np.asarray(curve - np.array([red, (first + second) / 2, blue]), dtype=np.float32)
 
     def _optional(self, name: str) -> NDArray[Any] | None:
         return self.array(name) if name in self.document.arrays else None

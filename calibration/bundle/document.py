@@ -57,6 +57,14 @@ class Item(Part):
     passed: bool | None
     text: str
 
+    def summary(self) -> str:
+        """Name, figure and limit in one line."""
+        name = f"{self.name} {self.setting}".strip()
+        if self.value is None:
+            return f"{name}: {self.text}"
+        limit = "" if self.limit is None else f", limit {self.limit:g}"
+        return f"{name} {self.value:.3g} {self.unit}{limit} ({self.text})"
+
 
 class PoseFacts(Part):
     """One pose of the board.

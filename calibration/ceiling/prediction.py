@@ -146,7 +146,7 @@ class _Walk:
         x = (model.shape_1[1] - width) * (number % 2) // 2 * 2
         self._shape = content.shape
         self._map = model.map_xy["G"][y : y + height, x : x + width]
-        self._ratio = model.ratio[y : y + height, x : x + width].mean(axis=(0, 1))
+        self._ratio = model.ratio[y : y + height, x : x + width].mean(axis=(0, 1), dtype=np.float64)
         angle = rng.uniform(0, 2 * np.pi)
         direction = np.array([np.cos(angle), np.sin(angle)])
         self._off = (errors.map_px * direction).astype(np.float32)

@@ -23,6 +23,7 @@ CODES: Final = 256
 _LEAST_LEVELS: Final = 3
 _SAMPLES: Final = 400
 _SMOOTHNESS: Final = 20.0
+_TAIL: Final = 16  # codes that tell how the curve goes on below
 _TRUSTED: Final = (8, 247)
 """Codes between which levels are compared: beyond them little is seen."""
 
@@ -97,7 +98,7 @@ def recover_response(
         else cv2.createCalibrateRobertson()
     )
     found = np.asarray(calibrator.process([np.ascontiguousarray(p) for p in pictures], times))
-    curve = _rising(found.reshape(CODES, 3).astype(np.float64))
+    curve = _rising(found.reshape(CODES, 3).astype(np.float64), _lowest(pictures))
     return curve, Response(
         method=method,
         levels=len(pictures),
@@ -111,11 +112,25 @@ def linear_light(picture: NDArray[np.uint8], curve: Curve) -> NDArray[np.float32
     return np.stack(channels, axis=-1).astype(np.float32, copy=False)
 
 
-def _rising(curve: NDArray[np.float64]) -> Curve:
-    """From 0 upwards without a step back, 1 at the last code."""
-    # Without light a camera delivers the lowest code: it stands for none.
-    shifted = np.maximum(curve - curve[:1], 0.0)
-    rising = np.maximum.accumulate(shifted, axis=0)
+def _lowest(pictures: Sequence[NDArray[np.uint8]]) -> list[int]:
+    """The lowest code by channel that is seen often enough to tell its light."""
+    low = [np.percentile(np.stack([p[..., c] for p in pictures]), 1) for c in range(3)]
+    return [int(np.clip(each, 1, CODES // 2)) for each in low]
+
+
+def _rising(curve: NDArray[np.float64], lowest: Sequence[int]) -> Curve:
+    """From 0 upwards without a step back, 1 at the last code.
+
+    Below what the pictures show a fit ends anywhere, and what it ends at would be taken off all
+    others: there the curve goes on as the power that it is above, to no light at the lowest code.
+    """
+    rising = np.maximum.accumulate(curve, axis=0)
+    for channel, low in enumerate(lowest):
+        codes = np.arange(low, low + _TAIL, dtype=np.float64)
+        light = np.maximum(rising[low : low + _TAIL, channel], 1e-12)
+        power = max(1.0, float(np.polyfit(np.log(codes), np.log(light), 1)[0]))
+        below = np.arange(low) / low
+        rising[:low, channel] = rising[low, channel] * below**power
     return np.asarray(rising / np.maximum(rising[-1:], 1e-12), dtype=np.float32)
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.clip.reader import Clip
-from acquisition.ledger.row import Verdict
-from acquisition.picture.view import FrameFormat, unflip
+from acquisition.ledger.row import TakePart, Verdict
+from acquisition.picture.view import Cfa, FrameFormat, unflip
 from acquisition.session.record import SessionRecord
 from calibration.bundle.calibration import format_of
 from calibration.bundle.document import CalibrationDocument, Geometry, Item, SettingPhotometry
 from calibration.ceiling.content import Content, content_of
 from calibration.ceiling.prediction import Ceilings, PairErrors, predict, srgb
+from calibration.mosaic import channel_index
 from calibration.pair_model import PairModel
+from calibration.photometry.flat import FlatQuality
 from calibration.photometry.position import spread
 from calibration.solve.material import Material
 from calibration.solve.options import SolveOptions
@@ -50,7 +53,10 @@ def _ceilings(
     options: SolveOptions,
 ) -> Ceilings | None:
     setting = document.settings[name]
-    form = format_of(document.rig.cameras["sharp"])
+    form = replace(
+        format_of(document.rig.cameras["sharp"]),
+        saturation_dn=document.cameras["sharp"].saturation.clip_dn,
+    )
     if form.upright_cfa is None or document.cameras["sharp"].response is not None:
         return None
     model = _model(document, setting, arrays[f"ratio-{name}"], form)
@@ -62,7 +68,7 @@ def _ceilings(
         mosaic = np.asarray(upright - spread(black, upright), dtype=np.float32)
         if min(mosaic.shape) < _LEAST_SIDE_PX:
             return None
-        level = np.float32(max(0.0, float(mosaic.mean())))
+        level = np.float32(max(0.0, _green(mosaic, form.upright_cfa)))
         variance = 0.0 if noise is None else float(noise.variance_dn2(np.array([level]))[0])
         contents.append(content_of(mosaic, form.upright_cfa, model.matrix, variance))
     if not contents:
@@ -79,9 +85,15 @@ def _ceilings(
     return predict(contents, model, errors, srgb(model.white_dn))
 
 
-def _left(flat: Any) -> float:
-    """What the correction of the pixels leaves: the noise that it was measured with."""
-    return float(np.sqrt(max(0.0, flat.pixel_sigma**2 - flat.prnu**2)))
+def _green(mosaic: NDArray[np.float32], cfa: Cfa) -> float:
+    places = np.argwhere(channel_index(cfa) == 1)
+    return float(np.mean([mosaic[y::2, x::2].mean(dtype=np.float64) for y, x in places]))
+
+
+def _left(flat: FlatQuality) -> float:
+    """What the correction of the pixels leaves, drawn towards 1 as it is (Wiener's error)."""
+    noise = np.sqrt(max(0.0, flat.pixel_sigma**2 - flat.prnu**2))
+    return float(flat.prnu * noise / max(flat.pixel_sigma, 1e-9))
 
 
 def _map_error_px(geometry: Geometry) -> float:
@@ -113,7 +125,7 @@ def _model(
 
 
 def _frames(material: Material, setting: str, count: int) -> Iterator[NDArray[Any]]:
-    """The first pair of C2 of scene clips, spread over the session."""
+    """C2's frame in the middle of scene clips that are spread over the session."""
     record = SessionRecord.read(material.folder)
     clips = [
         clip
@@ -124,8 +136,9 @@ def _frames(material: Material, setting: str, count: int) -> Iterator[NDArray[An
     for index in chosen:
         with Clip(material.folder / clips[int(index)].file) as clip:
             rows = clip.ledger[clip.ledger["verdict"] == Verdict.PAIRED]
+            rows = rows[rows["part"] == TakePart.SCENE]
             if len(rows):
-                yield clip.frames("sharp")[int(rows[0]["c2_index"])]
+                yield clip.frames("sharp")[int(rows[len(rows) // 2]["c2_index"])]
 
 
 def _items(name: str, found: Ceilings) -> tuple[Item, ...]:

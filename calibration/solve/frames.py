@@ -41,6 +41,11 @@ class Linear:
         return cls(np.floor(curve.astype(np.float64) * top + 0.5).astype(np.uint16))
 
     @property
+    def clip_dn(self) -> int:
+        """Linear sample of the lowest code that counts as clipped, least channel."""
+        return int(self.codes[FrameFormat(cfa=None, bits=8).clip_dn].min())
+
+    @property
     def curve(self) -> NDArray[np.float32]:
         """What `PairModel.response` holds: DN of the linear samples by code."""
         return self.codes.astype(np.float32)

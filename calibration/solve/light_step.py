@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,7 @@ from calibration.photometry.patches import ColourView, find_patches
 from calibration.photometry.response import Response
 from calibration.photometry.saturation import Saturation, find_saturation
 from calibration.photometry.statistics import PixelStatistics
+from calibration.photometry.steadiness import check_steady
 from calibration.photometry.white import common_white, headroom_dn
 from calibration.solve.frames import Linear, statistics_of
 from calibration.solve.material import Material, MissingClips, Recording, When
@@ -123,14 +124,21 @@ def solve_camera(
         )
     black = {key: measure_black(found, exposure) for key, (found, exposure) in darks.items()}
     longest = max(darks.values(), key=lambda pair: pair[1])[0]
-    flats = [statistics_of(each, role, linear) for each in material.of("flat")]
-    defects = find_defects(longest, flats[0] if flats else None)
+    recorded = material.of("flat")
+    flats = [statistics_of(each, role, linear) for each in recorded]
+    for found, each in zip(flats, recorded, strict=True):
+        # Before anything rests on it: frames of changing light look like a sensor that clips.
+        check_steady(found, black_at(list(black.values()), each.exposure_us(role)))
+    defects = _defects(material, role, longest, flats, linear)
     usable = ~defects.mask
     series = [(statistics_of(each, role, linear), each) for each in material.of("series")]
     charts = [statistics_of(each, role, linear) for each in material.of("colour")]
     reference = max(black.values(), key=lambda level: level.exposure_us)
     lit = [*flats, *(found for found, _ in series), *charts]
-    saturation = find_saturation(lit, reference, usable) if lit else _nominal(longest)
+    if lit and linear is None:
+        saturation = find_saturation(lit, reference, usable)
+    else:  # noise says nothing of a full well behind a camera's own processing
+        saturation = _nominal(longest.form.clip_dn if linear is None else linear.clip_dn)
     levels = [
         level_of(
             found,
@@ -161,9 +169,24 @@ def solve_camera(
     )
 
 
-def _nominal(dark: PixelStatistics) -> Saturation:
+def _defects(
+    material: Material,
+    role: Role,
+    longest: PixelStatistics,
+    flats: list[PixelStatistics],
+    linear: Linear | None,
+) -> Defects:
+    """Of encoded samples by their codes: what is one step near black is many linear ones."""
+    if linear is None:
+        return find_defects(longest, flats[0] if flats else None)
+    dark = max(material.of("dark"), key=lambda each: each.exposure_us(role))
+    lit = [statistics_of(each, role, None) for each in material.of("flat")[:1]]
+    return find_defects(statistics_of(dark, role, None), lit[0] if lit else None)
+
+
+def _nominal(clip_dn: int) -> Saturation:
     return Saturation(
-        clip_dn=dark.form.clip_dn,
+        clip_dn=clip_dn,
         level_dn=None,
         sigma_dn=None,
         is_measured=False,
@@ -219,6 +242,8 @@ def solve_setting(
         )
     end = _end_of(material, setting, "end", cameras, view_maps.get("end", view_maps["start"]))
     pixel_gain = start.flats["sharp"].pixel_gain
+    if start.forms["sharp"][1]:
+        pixel_gain = None  # colours that a camera made itself are of several pixels each
     colour = _colour(material, setting, cameras, view_maps["start"], start, known)
     return SettingLight(
         photometry=SettingPhotometry(
@@ -226,7 +251,7 @@ def solve_setting(
             start=start.solution,
             end=None if end is None else end.solution,
             colour=colour,
-            white_dn=_white(cameras, start),
+            white_dn=_lower(_white(cameras, each) for each in (start, end) if each is not None),
         ),
         ratio=start.ratio.ratio,
         ratio_end=None if end is None else end.ratio.ratio,
@@ -295,7 +320,7 @@ def _end_of(
         None if first is None or second is None else (first, second),
     )
     solution = FlatSolution(
-        utc=recording.begun.isoformat(timespec="seconds"),
+        utc=recording.begun.isoformat(timespec="milliseconds"),
         black=black,
         flat={role: flats[role].quality for role in ROLES},
         ratio=ratio.quality,
@@ -305,8 +330,11 @@ def _end_of(
 
 
 def _is_same_light(material: Material, setting: str) -> bool:
-    """Whether the series was recorded with this flat: it begins at the flat's setting."""
-    return any(each.setting == setting for each in material.of("series"))
+    """Whether the series was recorded with this flat: it begins at the flat's setting.
+
+    A flat of another setting may have had light of its own.
+    """
+    return material.of("series")[0].setting == setting
 
 
 def _relative(black: BlackLevel, flat: Flat) -> float:
@@ -360,12 +388,15 @@ def chart_first(material: Material) -> list[str]:
     return sorted(material.settings, key=lambda name: name not in chart)
 
 
-def _white(cameras: Mapping[Role, CameraLight], start: _End) -> Three:
+def _lower(whites: Iterable[Values]) -> Three:
+    return three(np.min(list(whites), axis=0))
+
+
+def _white(cameras: Mapping[Role, CameraLight], start: _End) -> Values:
     """The lower of the levels at which C1, and C2 matched to it, clip."""
     tops: dict[Role, Values] = {}
     for role in ROLES:
         clip_dn = cameras[role].photometry.saturation.clip_dn
         form, is_rgb = start.forms[role]
         tops[role] = headroom_dn(clip_dn, start.black[role].values, form, rgb=is_rgb)
-    white = common_white(tops["blurry"], tops["sharp"], np.array(start.gains.gain), start.ratio)
-    return three(white)
+    return common_white(tops["blurry"], tops["sharp"], np.array(start.gains.gain), start.ratio)

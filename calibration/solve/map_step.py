@@ -208,7 +208,9 @@ def _facts(pose: _Pose) -> PoseFacts:
 
 def _middle(recordings: Sequence[Recording]) -> str:
     seconds = [recording.begun.timestamp() for recording in recordings]
-    return datetime.fromtimestamp(sum(seconds) / len(seconds), UTC).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(sum(seconds) / len(seconds), UTC).isoformat(
+        timespec="milliseconds"
+    )
 
 
 def _parallax(

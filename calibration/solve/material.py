@@ -149,7 +149,11 @@ class Material:
                 f"{folder}: has no usable calibration clip; record them with"
                 " 'python -m acquisition.capture --guided start'"
             )
-        scenes = {c.plan.setting for c in record.clips if c.plan.purpose == "scene"}
+        scenes = {
+            clip.plan.setting
+            for clip in record.clips
+            if clip.plan.purpose == "scene" and clip.verdict in _USABLE
+        }
         recordings = tuple(newest.values())
         return cls(
             folder,

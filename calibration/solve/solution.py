@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,15 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.rig import ROLES, Rig, Role
-from bsd.document import PART_SUFFIX, sync_folder
-from bsd.errors import UserMistake
-from calibration.bundle.array_file import ArrayFile, write_array
 from calibration.bundle.calibration import Calibration
-from calibration.bundle.document import (
-    CALIBRATION_NAME,
-    CalibrationDocument,
-    SettingPhotometry,
-)
+from calibration.bundle.document import CalibrationDocument, SettingPhotometry
+from calibration.bundle.folder import check_out, write_calibration
 from calibration.geometry.view_map import ViewMap
 from calibration.photometry.faults import NonLinear
 from calibration.photometry.response import Response, recover_response
@@ -83,22 +75,8 @@ def solve(
     material = Material.read(session)
     advance(1)
     document, arrays = _solved(material, options, advance)
-    _write(out, document, arrays)
+    write_calibration(out, document, arrays)
     return Calibration.read(out)
-
-
-def check_out(out: Path, *, force: bool) -> None:
-    """Raise `UserMistake` where `out` holds something that must not be replaced."""
-    if out.is_file():
-        raise UserMistake(f"{out}: is a file; give a folder that is new")
-    if not out.is_dir() or not any(out.iterdir()):
-        return
-    if not (out / CALIBRATION_NAME).is_file():
-        raise UserMistake(f"{out}: holds something that is no calibration; give another folder")
-    if not force:
-        raise UserMistake(
-            f"{out}: holds a calibration already; give another folder, or --force to replace it"
-        )
 
 
 def _solved(
@@ -215,30 +193,3 @@ def _document(
         sources=tuple(recording.source for recording in material.recordings),
         left_out=material.left_out | maps.geometry.left_out,
     )
-
-
-def _write(out: Path, document: CalibrationDocument, arrays: Arrays) -> None:
-    """Into a folder beside, which then takes the name; a kill leaves the one or the other."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(out.name + PART_SUFFIX)
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    try:
-        files: dict[str, ArrayFile] = {
-            name: write_array(part, name, array) for name, array in sorted(arrays.items())
-        }
-        document.model_copy(update={"arrays": files}).write(part / CALIBRATION_NAME)
-        sync_folder(part)
-        if out.is_dir():
-            old = out.with_name(out.name + ".old")
-            shutil.rmtree(old, ignore_errors=True)
-            out.rename(old)
-            part.rename(out)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            part.rename(out)
-        sync_folder(out.parent)
-    except BaseException:
-        with suppress(OSError):
-            shutil.rmtree(part)
-        raise

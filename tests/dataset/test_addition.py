@@ -11,6 +11,7 @@ import pytest
 from bsd.errors import UserMistake
 from dataset.description import DatasetDescription
 from dataset.inspection import verify
+from dataset.opening import held_tree
 from dataset.splits import Splits
 from dataset.tree import SequenceWriter, Tree, finish_tree, open_tree, published
 from tests.dataset.captures import build, facts_of, plan_of
@@ -147,6 +148,19 @@ def test_an_addition_keeps_name_kind_and_licence(tmp_path, change, message):
     fields = {"name": "BSD test", "kind": "capture", "licence": "CC-BY-4.0", **change}
     with pytest.raises(UserMistake, match=message):
         finish_tree(tmp_path, DatasetDescription(**fields), splits)
+
+
+def test_a_refused_addition_leaves_nothing_behind(tmp_path, dataset_tools):
+    build(tmp_path, "a", frames=1)
+    before = dataset_tools["tree_bytes"](tmp_path)
+    splits = Splits.read(tmp_path / "splits.json")
+    about = DatasetDescription(name="BSD test", kind="capture", licence="CC0-1.0")
+    plan = plan_of("ab", splits, 1)
+    with pytest.raises(UserMistake, match="licence"), held_tree(tmp_path, plan, GROWING):
+        finish_tree(tmp_path, about, splits)
+    assert dataset_tools["tree_bytes"](tmp_path) == before
+    assert not (tmp_path / ".work").exists()
+    assert verify(tmp_path).good
 
 
 def test_an_addition_keeps_documents_splits_and_facts(tmp_path):

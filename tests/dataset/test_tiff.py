@@ -1,5 +1,7 @@
 """TIFF files: the same bytes again, read by two other programs, and never half a picture."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from bsd.errors import UserMistake
 from dataset.tiff import TiffNote, decode_tiff, encode_tiff
 
 pytestmark = pytest.mark.unit
+GOLDEN = Path(__file__).with_name("golden") / "tiff-deflate"
 
 
 def samples(shape, dtype, seed=0):
@@ -55,13 +58,14 @@ def test_no_cut_file_is_read():
             decode_tiff(content[:length], "x.tiff")
 
 
-def test_no_changed_byte_changes_a_sample_silently():
-    """Compressed samples carry a checksum; a changed directory is refused or says the same."""
+def test_no_changed_byte_of_the_directory_changes_a_sample_silently():
+    """It is refused or says the same; of the samples themselves the manifest holds the hash."""
     image = samples((70, 9), np.uint16)
     content = encode_tiff(image, TiffNote(cfa="RGGB", bits=12))
     generator = np.random.default_rng(3)
+    places = [*range(8), *range(8 + image.nbytes, len(content))]
     refused = 0
-    for place in range(len(content)):
+    for place in places:
         changed = bytearray(content)
         changed[place] ^= int(generator.integers(1, 256))
         try:
@@ -70,7 +74,33 @@ def test_no_changed_byte_changes_a_sample_silently():
             refused += 1
         else:
             assert np.array_equal(found, image)
-    assert refused > 0.9 * len(content)
+    assert refused > 0.9 * len(places)
+
+
+def test_deflated_files_of_earlier_versions_are_read():
+    y, x = np.mgrid[:70, :36]
+    mosaic = (64 + (x * 37 + y * 11) % 4000).astype(np.uint16)
+    linear = np.stack([mosaic * 16, mosaic * 8 + 5, 65535 - mosaic], -1).astype(np.uint16)
+    for name, wanted, note in (
+        ("raw", mosaic, TiffNote(cfa="GBRG", bits=12)),
+        ("linear", linear, None),
+    ):
+        content = (GOLDEN / f"{name}.tiff").read_bytes()
+        found, said = decode_tiff(content, name)
+        assert np.array_equal(found, wanted)
+        assert said == note
+        assert len(content) < wanted.nbytes  # else it would not be a test of compression
+        for length in range(0, len(content) - 1, 41):
+            with pytest.raises(UserMistake, match=f"{name}: "):
+                decode_tiff(content[:length], name)
+
+
+def test_samples_are_not_compressed():
+    """A compressor's bytes were not the same every time: the file is the samples and a head."""
+    image = samples((70, 40), np.uint16)
+    content = encode_tiff(image, TiffNote(cfa="RGGB", bits=12))
+    assert content[8 : 8 + image.nbytes] == image.tobytes()
+    assert len(content) - image.nbytes < 300
 
 
 def test_a_file_of_another_program_is_refused_in_one_line(tmp_path):

@@ -16,11 +16,12 @@ from acquisition.clip.reader import Clip
 from acquisition.inspect.__main__ import app
 from acquisition.inspect.clip_inspection import clock_residuals, inspect_clip, pulse_times_ns
 from acquisition.inspect.clip_page import clip_page
-from acquisition.inspect.clip_picture import Studio, animated_png, chosen_pairs, png
+from acquisition.inspect.clip_picture import Studio, chosen_pairs, png
 from acquisition.inspect.session_inspection import inspect_session
 from acquisition.inspect.session_page import session_page
 from acquisition.inspect.timeline import Band, Lane, bands, timeline
 from acquisition.ledger.row import Verdict
+from acquisition.picture.animation import animated_png
 from acquisition.rig import ROLES
 from acquisition.session.journal_entry import Consent, TakePlan
 from acquisition.session.session import Session

@@ -157,11 +157,11 @@ def _flats(session: TwinSession, calibration: Calibration) -> tuple[Picture, NDA
 
 def _gain(true: Picture, inside: NDArray[np.bool_], gains: ChannelGains, ratio: Picture) -> float:
     """Largest relative error of a channel: what C2 is multiplied by, over the common view."""
-    applied = np.array(gains.gain) / ratio[inside]
+    applied = np.array(gains.gain) / ratio[inside].astype(np.float64)
     return float(np.abs((applied * true[inside]).mean(axis=0) - 1.0).max())
 
 
 def _ratio(true: Picture, inside: NDArray[np.bool_], solved: Picture) -> float:
     """RMS of solved over true ratio flat, less 1; the largest channel."""
-    quotient = solved[inside] / true[inside]
+    quotient = solved[inside].astype(np.float64) / true[inside]
     return float((quotient.std(axis=0) / quotient.mean(axis=0)).max())
