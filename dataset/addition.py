@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from bsd.errors import UserMistake
-from dataset.description import DatasetDescription, Revision
+from dataset.description import DatasetDescription, LeftOut, Revision
 from dataset.splits import SPLITS, Split, Splits
+
+_SHOWN_UUID = 8  # characters of a session's UUID in the name of its clips
 
 
 class _OfSequence(Protocol):
@@ -47,7 +49,8 @@ def added_to(
                 f"{root}: {field} was published as '{was}' and is '{now}' now; a dataset that is"
                 " added to keeps it: give the earlier one, or another folder"
             )
-    left_out = [item for item in given.frames_left_out if item not in earlier.frames_left_out]
+    kept = [item for item in earlier.frames_left_out if not _is_built(item, given)]
+    left_out = [item for item in given.frames_left_out if item not in kept]
     state = Revision(
         revision=earlier.revision,
         manifest_sha256=earlier.manifest_sha256,
@@ -58,12 +61,20 @@ def added_to(
         update={
             "rate_hz": given.rate_hz if given.rate_hz == earlier.rate_hz else None,
             "marks": tuple(sorted({*earlier.marks, *given.marks})),
-            "frames_left_out": (*earlier.frames_left_out, *left_out),
+            "frames_left_out": (*kept, *left_out),
             "steps": _merged(earlier.steps, given.steps, root),
             "sequences": _merged(earlier.sequences, given.sequences, root),
             "revision": earlier.revision + 1,
             "history": (*earlier.history, state),
         }
+    )
+
+
+def _is_built(item: LeftOut, given: DatasetDescription) -> bool:
+    """Whether a clip that was left out, named ``NAME-SESSION/CLIP``, is a sequence now."""
+    return any(
+        item.scene.endswith(f"-{facts.session[:_SHOWN_UUID]}/{facts.clip}")
+        for facts in given.sequences
     )
 
 

@@ -35,7 +35,7 @@ from dataset.writer import SequenceWriter
 from perf.harness import Report, Row, Timing
 
 _SHAPE = (720, 1280)
-_PAIRS = 60
+_PAIRS = 40
 _WARM_UP = 4
 _REPEATS = 3
 _POOL = 6

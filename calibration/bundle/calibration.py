@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,11 @@ from calibration.bundle.document import (
     FlatSolution,
     SettingPhotometry,
 )
-from calibration.bundle.rig import CalibratedCamera, CalibratedRig
+from calibration.bundle.rig import CalibratedCamera, CalibratedRig, planned_us
 from calibration.geometry.view_map import ViewMap, between
 from calibration.pair_model import PairModel
+
+_SAME_EXPOSURE: Final = 0.002
 
 
 class Withheld(FoundBad):
@@ -105,6 +107,24 @@ class Calibration:
                 f"{self.folder}: is the calibration of another rig: {why}; calibrate the rig that"
                 " recorded this"
             )
+        if why := self._other_exposures(head):
+            raise UserMistake(
+                f"{self.folder}: is the calibration of other exposures: {why}; calibrate again"
+                " after rig.yaml was changed"
+            )
+
+    def _other_exposures(self, head: ClipHead) -> str | None:
+        """By the plan, of a setting that is covered."""
+        found = self.document.settings.get(head.setting.name if head.setting else "")
+        if found is None:
+            return None
+        for role, calibrated_us in zip(ROLES, found.exposures_us, strict=True):
+            exposure_us = planned_us(head, role)
+            if exposure_us is None:
+                continue
+            if abs(exposure_us / calibrated_us - 1.0) > _SAME_EXPOSURE:
+                return f"{role} camera {exposure_us:g} µs, calibrated {calibrated_us:g} µs"
+        return None
 
     def view_map(self, utc: str) -> ViewMap:
         """The map at a moment: between those of the session's start and end."""

@@ -22,7 +22,7 @@ from calibration.geometry.view_map import ViewMap
 from calibration.photometry.black_level import BlackLevel
 from calibration.photometry.colour import ColourMatrix
 from calibration.photometry.defects import DefectCounts
-from calibration.photometry.flat import FlatQuality, RatioQuality
+from calibration.photometry.flat import FlatQuality, RatioDrift, RatioQuality
 from calibration.photometry.gain import ChannelGains
 from calibration.photometry.linearity import Linearity
 from calibration.photometry.noise import NoiseModel
@@ -194,6 +194,8 @@ class SettingPhotometry(Part):
         At the start.
     white_dn
         The lower common level at which a channel clips, DN of C1 above black.
+    ratio_drift
+        Of the ratio flat, start against end; None without an end.
     ceilings
         None where the session has no scene to predict with.
     """
@@ -203,6 +205,7 @@ class SettingPhotometry(Part):
     end: FlatSolution | None
     colour: ColourMatrix
     white_dn: Three
+    ratio_drift: RatioDrift | None = None
     ceilings: Ceilings | None = None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from pydantic import JsonValue
 
 from acquisition.clip.document import ClipHead
 from acquisition.clip.format import frame_format
@@ -10,6 +12,8 @@ from acquisition.picture.view import Cfa, Flip
 from acquisition.rig import ROLES, Role
 from bsd.document import Part
 from bsd.errors import UserMistake
+
+_ANEW: Final = "calibrate again after rig.yaml was changed"
 
 
 class CalibratedCamera(Part):
@@ -27,6 +31,8 @@ class CalibratedCamera(Part):
         Of ``rig.yaml``.
     gain_db
         As set; None where the camera does not tell.
+    timing
+        Of ``rig.yaml``, as dumped: exposures are planned with it.
     """
 
     vendor: str
@@ -40,6 +46,7 @@ class CalibratedCamera(Part):
     flip: Flip
     region: tuple[int, int, int, int] | None
     gain_db: float | None
+    timing: dict[str, JsonValue] | None = None
 
 
 class CalibratedRig(Part):
@@ -82,7 +89,14 @@ class CalibratedRig(Part):
         """In what `other` differs so that this calibration does not hold for it; None: it does."""
         if self.lens != other.lens:
             return f"lens {other.lens}, calibrated {self.lens}"
+        if self.nd_transmission != other.nd_transmission:
+            return (
+                f"nd_transmission is {other.nd_transmission:g}, calibrated"
+                f" {self.nd_transmission:g}; {_ANEW}"
+            )
         for role in ROLES:
+            if why := _other_timing(self.cameras[role].timing, other.cameras[role].timing):
+                return f"{role} camera's {why}; {_ANEW}"
             mine, theirs = self.cameras[role].model_dump(), other.cameras[role].model_dump()
             for field, value in mine.items():
                 if value != theirs[field]:
@@ -91,6 +105,27 @@ class CalibratedRig(Part):
                         f" {_shown(value)}"
                     )
         return None
+
+
+def planned_us(head: ClipHead, role: Role) -> float | None:
+    """What the plan of a clip predicts that a camera exposed, µs; None where it tells nothing."""
+    exposure = (head.plan or {}).get(role)
+    if not isinstance(exposure, dict):
+        return None
+    begin_ns, end_ns = exposure.get("begin_ns"), exposure.get("end_ns")
+    if not isinstance(begin_ns, int) or not isinstance(end_ns, int):
+        return None
+    return (end_ns - begin_ns) / 1000.0
+
+
+def _other_timing(mine: dict[str, JsonValue] | None, theirs: dict[str, JsonValue] | None) -> str:
+    """In what field; empty: in none."""
+    mine, theirs = mine or {}, theirs or {}
+    for field in sorted(mine.keys() | theirs.keys()):
+        if mine.get(field) != theirs.get(field):
+            told, calibrated = _shown(theirs.get(field)), _shown(mine.get(field))
+            return f"timing.{field} is {told}, calibrated {calibrated}"
+    return ""
 
 
 def _shown(value: object) -> str:
@@ -116,6 +151,7 @@ def _camera(head: ClipHead, role: Role) -> CalibratedCamera:
         flip=form.flip,
         region=None if region is None else tuple(region),
         gain_db=_number(told.get("gain_db")),
+        timing=rig.get("timing"),
     )
 
 

@@ -1,11 +1,13 @@
-"""Pictures to predict with: as detailed as the camera shows scenes, yet known between the pixels.
+"""Views to predict with: as detailed as the camera shows scenes, yet known between the pixels.
 
 Demosaicing costs most where detail is finest, so that a prediction needs pictures with the detail
 of the camera's own. They are made from a session's frames at half their size: a pixel of the
-prediction is the mean of 2 × 2 real ones, with its finest detail made weaker or stronger until
-greens of a mosaic curve as much as in the raw frames (noise taken off). The statistics of natural
-scenes do not depend on scale (Ruderman and Bialek, Physical Review Letters 73, 1994). Between its
-pixels the picture is known from the finer one.
+prediction is the mean of 2 × 2 real ones, and between its pixels the picture is known from the
+finer one. The statistics of natural scenes do not depend much on scale (Ruderman and Bialek,
+Physical Review Letters 73, 1994); what they do is taken up twice: by a second picture whose finest
+detail is made weaker or stronger until greens of a mosaic curve as much as in the raw frame (noise
+taken off), and by what a second demosaicing does to the frame in its full size (see
+`calibration.ceiling.prediction`).
 """
 
 from __future__ import annotations
@@ -27,8 +29,7 @@ Places = NDArray[np.float32]
 _STEPS: Final = 12
 _MOST_DETAIL: Final = 1.5
 _COARSE_PX: Final = 1.3
-"""Sigma, in pixels of the prediction, below which detail is made weaker or stronger. Tried from
-0.7 to 1.7 on six rendered views, where it leaves both ceilings within 0.8 dB of the true ones."""
+"""Sigma, in pixels of the prediction, below which detail is made weaker or stronger."""
 _CORNERS: Final = np.array([[1, 0, 1], [0, 0, 0], [1, 0, 1]], dtype=np.float32) / 4
 _EDGE: Final = 4  # pixels of the prediction that the fine picture reaches farther
 
@@ -64,10 +65,26 @@ class Content:
         return self.fine[first : first + 2 * rows : 2, first : first + 2 * columns : 2]
 
 
-def content_of(
+@dataclass(frozen=True)
+class View:
+    """What a raw frame is to a prediction.
+
+    Attributes
+    ----------
+    full
+        (H, W, 3) float32: the frame, demosaiced, in C1's colours.
+    halves
+        The frame at half its size, as it is and with its detail matched.
+    """
+
+    full: Picture
+    halves: tuple[Content, Content]
+
+
+def view_of(
     mosaic: Picture, cfa: Cfa, matrix: NDArray[np.float64], noise_variance_dn2: float
-) -> Content:
-    """A picture with the detail of a raw frame.
+) -> View:
+    """Prepare a raw frame.
 
     Parameters
     ----------
@@ -83,12 +100,17 @@ def content_of(
     wanted = max(0.0, detail(mosaic, cfa) - 1.25 * noise_variance_dn2)
     colours = demosaic(mosaic, cfa) @ matrix.T.astype(np.float32)
     pairs = _pairs(colours)
+    matched = _matched(pairs, float(matrix[1].sum()), wanted)
+    return View(np.asarray(colours, dtype=np.float32), (Content(pairs), Content(matched)))
+
+
+def _matched(pairs: Picture, gain: float, wanted: float) -> Picture:
+    """Detail weaker or stronger, until greens in DN of C2 curve as `wanted`."""
     soft = np.asarray(
         cv2.GaussianBlur(pairs, (0, 0), 2.0 * _COARSE_PX, borderType=cv2.BORDER_REFLECT_101),
         dtype=np.float32,
     )
     rest = pairs - soft
-    gain = float(matrix[1].sum())
     low, high = 0.0, _MOST_DETAIL
     for _ in range(_STEPS):
         share = 0.5 * (low + high)
@@ -97,7 +119,7 @@ def content_of(
             low = share
         else:
             high = share
-    return Content(soft + np.float32(low) * rest)
+    return np.asarray(soft + np.float32(low) * rest, dtype=np.float32)
 
 
 def _pairs(colours: Picture) -> Picture:

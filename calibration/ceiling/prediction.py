@@ -5,6 +5,15 @@ places that the map tells, with C2's colours, saturation, rounding), demosaiced,
 that is off by as much as the calibration may be, matched with gains that are off likewise, encoded.
 It is compared with the picture at C1's pixels. *Systematic*: all but noise. *Total*: with C2's
 photon and read noise. C1's noise is no error, and no part of either.
+
+Such pictures are half the size of the frames (`calibration.ceiling.content`), and not quite as
+detailed. So their error is scaled by one that can be had at both sizes without knowing the truth:
+what a second mosaic of a demosaiced picture, shifted by a pixel, makes of it. With e the error of
+the chain, s that of the second mosaic without noise and n what noise adds to it,
+
+    e(full) = e(half) / s(half) · (s(full) − n(half)),
+
+and of the two pictures of a frame the geometric mean is taken.
 """
 
 from __future__ import annotations
@@ -17,8 +26,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.picture.view import Cfa
 from bsd.document import Part
-from calibration.ceiling.content import Content
+from calibration.ceiling.content import Content, View
 from calibration.fidelity import mse
 from calibration.mosaic import Demosaic, channel_index, demosaic
 from calibration.pair_model import PairModel
@@ -31,6 +41,12 @@ Encode = Callable[[Picture], NDArray[np.uint8]]
 _MARGIN_PX: Final = 12
 _GRID: Final = 9
 _PEAK: Final = 255.0
+_QUARTERS: Final = 4
+_BORDER: Final = 2 * _MARGIN_PX
+_RIM: Final = 4
+_LEAST_ERROR: Final = 1e-6
+_LEAST_SHARE: Final = 0.1
+"""Of the second mosaic's error that is not noise, at least."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +91,7 @@ class Ceilings(Part):
 
 
 def predict(
-    contents: Sequence[Content],
+    views: Sequence[View],
     model: PairModel,
     errors: PairErrors,
     encode: Encode,
@@ -86,8 +102,8 @@ def predict(
 
     Parameters
     ----------
-    contents
-        Pictures in C1's colours and DN above black.
+    views
+        Of frames of C2 with a mosaic.
     model
         Of the setting.
     errors
@@ -100,19 +116,66 @@ def predict(
         Of errors and noise.
     """
     systematic, total = [], []
-    for number, content in enumerate(contents):
-        rng = np.random.default_rng(np.random.SeedSequence([seed, number]))
-        walk = _Walk(content, model, errors, rng, number)
-        truth = encode(content.samples())
-        systematic.append(_decibels(truth, encode(walk.aligned(method, None))))
-        if errors.noise is not None:
-            total.append(_decibels(truth, encode(walk.aligned(method, errors.noise))))
+    for number, view in enumerate(views):
+        found = [
+            _full_errors(view, half, model, errors, encode, method, (seed, number))
+            for half in view.halves
+        ]
+        chain = float(np.sqrt(found[0][0] * found[1][0]))
+        noise = 0.5 * (found[0][1] + found[1][1])
+        systematic.append(_decibels(chain))
+        total.append(_decibels(chain + noise))
     return Ceilings(
         systematic_db=float(np.mean(systematic)),
-        total_db=float(np.mean(total)) if total else None,
-        pictures=len(contents),
+        total_db=None if errors.noise is None else float(np.mean(total)),
+        pictures=len(views),
         demosaic=method,
     )
+
+
+def _full_errors(
+    view: View,
+    half: Content,
+    model: PairModel,
+    errors: PairErrors,
+    encode: Encode,
+    method: Demosaic,
+    seed: tuple[int, int],
+) -> tuple[float, float]:
+    """Mean squares in full size, codes²: of the chain without noise, and what noise adds."""
+    truth = encode(half.samples())
+    cfa = model.formats["sharp"].upright_cfa or "RGGB"
+    rows = []
+    for quarter in range(_QUARTERS):
+        rng = np.random.default_rng(np.random.SeedSequence([*seed, quarter]))
+        walk = _Walk(half, model, errors, rng, quarter)
+        clean, clean_seen = walk.aligned(method, None)
+        noisy, noisy_seen = walk.aligned(method, errors.noise)
+        rows.append(
+            (
+                _mean_square(truth, encode(clean)),
+                _mean_square(truth, encode(noisy)),
+                second_mosaic(clean_seen, cfa, encode, method),
+                second_mosaic(noisy_seen, cfa, encode, method),
+            )
+        )
+    chain, noisy_chain, own, noisy_own = np.mean(rows, axis=0)
+    full = second_mosaic(view.full, cfa, encode, method)
+    detail = max(full - (noisy_own - own), _LEAST_SHARE * full)
+    return float(chain / max(own, _LEAST_ERROR) * detail), float(noisy_chain - chain)
+
+
+def second_mosaic(picture: Picture, cfa: Cfa, encode: Encode, method: Demosaic) -> float:
+    """What mosaics of a picture, shifted by a pixel, make of it: mean square, codes²."""
+    found = []
+    for y, x in ((1, 0), (0, 1), (1, 1)):
+        height, width = (
+            (side - shift) // 2 * 2 for side, shift in zip(picture.shape, (y, x), strict=False)
+        )
+        shifted = np.ascontiguousarray(picture[y : y + height, x : x + width])
+        again = demosaic(_through_filters(shifted, channel_index(cfa)), cfa, method)
+        found.append(_mean_square(encode(shifted), encode(again)))
+    return float(np.mean(found))
 
 
 def srgb(white_dn: NDArray[np.float64]) -> Encode:
@@ -152,8 +215,11 @@ class _Walk:
         self._off = (errors.map_px * direction).astype(np.float32)
         self._gain = (1.0 + errors.gain * rng.standard_normal(3)).astype(np.float32)
 
-    def aligned(self, method: Demosaic, noise: NoiseModel | None) -> Picture:
-        """What comes out of the chain, at the content's pixels."""
+    def aligned(self, method: Demosaic, noise: NoiseModel | None) -> tuple[Picture, Picture]:
+        """What comes out of the chain, at the content's pixels, and what C2 shows before it.
+
+        The latter in C1's colours and in C2's geometry, its border left out.
+        """
         form = self._model.formats["sharp"]
         low = np.floor(self._map.min(axis=(0, 1))).astype(int) // 2 * 2 - _MARGIN_PX
         high = np.ceil(self._map.max(axis=(0, 1))).astype(int) // 2 * 2 + _MARGIN_PX
@@ -169,8 +235,10 @@ class _Walk:
         colours: Picture = samples if cfa is None else demosaic(samples, cfa, method)
         place = (self._map - low.astype(np.float32) + self._off).astype(np.float32)
         found = Resampler(place, colours.shape[:2]).resample(colours) / self._ratio
-        matched = found @ self._model.matrix.T.astype(np.float32) * self._gain
-        return np.asarray(matched[: self._shape[0], : self._shape[1]], dtype=np.float32)
+        matrix = self._model.matrix.T.astype(np.float32)
+        matched = (found @ matrix * self._gain)[: self._shape[0], : self._shape[1]]
+        seen = (colours @ matrix)[_BORDER:-_BORDER, _BORDER:-_BORDER]
+        return np.asarray(matched, dtype=np.float32), np.asarray(seen, dtype=np.float32)
 
     def _seen(self, low: NDArray[np.int_], high: NDArray[np.int_]) -> Picture:
         """What C2's pixels of a window would show behind no filter, in DN of C2."""
@@ -208,7 +276,10 @@ def _through_filters(seen: Picture, index: NDArray[np.int64]) -> Picture:
     return mosaic
 
 
-def _decibels(truth: NDArray[np.uint8], found: NDArray[np.uint8]) -> float:
-    inner = (slice(4, -4), slice(4, -4))  # the content's own border is no error of the chain
-    error = mse(np.ascontiguousarray(truth[inner]), np.ascontiguousarray(found[inner]))
-    return float(10.0 * np.log10(_PEAK**2 / max(error, 1e-6)))
+def _mean_square(truth: NDArray[np.uint8], found: NDArray[np.uint8]) -> float:
+    inner = (slice(_RIM, -_RIM), slice(_RIM, -_RIM))  # a picture's border is no error of the chain
+    return mse(np.ascontiguousarray(truth[inner]), np.ascontiguousarray(found[inner]))
+
+
+def _decibels(error: float) -> float:
+    return float(10.0 * np.log10(_PEAK**2 / max(error, _LEAST_ERROR)))

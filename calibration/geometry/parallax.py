@@ -21,6 +21,8 @@ from calibration.geometry.uncertainty import MapUncertainty
 from calibration.geometry.view_map import ViewMap, apply, half_diagonal_px, middle_px
 
 _RESOLVED = 3.0
+_UNRESOLVED = 2.0
+"""Standard errors that a base is taken to be larger by where it is not resolved."""
 
 
 class Parallax(Part):
@@ -35,7 +37,8 @@ class Parallax(Part):
     reference_mm
         Where the map holds.
     below_limit_from_mm, below_limit_to_mm
-        Distances between which the shift is below `limit_px`; no end where the second is None.
+        Distances between which the shift is below `limit_px`; no end where the second is None. Of a
+        base that is not resolved: between which it is so even two standard errors off.
     limit_px
         What is neglected.
     resolved
@@ -60,11 +63,13 @@ class Parallax(Part):
         end = (
             "on" if self.below_limit_to_mm is None else f"to {self.below_limit_to_mm / 1000:.2f} m"
         )
+        (x, y), (x_sigma, y_sigma) = self.bf_px_mm, self.sigma_px_mm
+        before = "" if self.resolved else "not resolved: "
+        behind = "" if self.resolved else " (of |b·f| + 2 σ)"
         return (
-            f"b·f = ({self.bf_px_mm[0]:.0f} ± {self.sigma_px_mm[0]:.0f}, {self.bf_px_mm[1]:.0f} ±"
-            f" {self.sigma_px_mm[1]:.0f}) px·mm; below {self.limit_px:g} px from"
-            f" {self.below_limit_from_mm / 1000:.2f} m {end}, the map being that of"
-            f" {self.reference_mm / 1000:.2f} m"
+            f"{before}b·f = ({x:.0f} ± {x_sigma:.0f}, {y:.0f} ± {y_sigma:.0f}) px·mm; below"
+            f" {self.limit_px:g} px from {self.below_limit_from_mm / 1000:.2f} m {end}{behind},"
+            f" the map being that of {self.reference_mm / 1000:.2f} m"
         )
 
 
@@ -119,8 +124,9 @@ def of_fit(fit: Fit, covariance: Values, reference_mm: float, limit_px: float) -
 
 def made(bf_px_mm: Values, sigma_px_mm: Values, reference_mm: float, limit_px: float) -> Parallax:
     """The distances at which a base stays below a limit: |bf| |1/z − 1/z_ref| ≤ limit."""
-    strength = float(np.hypot(*bf_px_mm))
     resolved = bool((np.abs(bf_px_mm) > _RESOLVED * sigma_px_mm).any())
+    beyond = 0.0 if resolved else _UNRESOLVED
+    strength = float(np.hypot(*(np.abs(bf_px_mm) + beyond * sigma_px_mm)))
     width = limit_px / strength if strength > 0 else math.inf
     nearest = 1.0 / (1.0 / reference_mm + width)
     farthest = 1.0 / reference_mm - width

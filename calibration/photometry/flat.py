@@ -126,6 +126,29 @@ class RatioFlat:
     quality: RatioQuality
 
 
+class RatioDrift(Part):
+    """How the ratio flat has changed between two flat fields.
+
+    Attributes
+    ----------
+    rms_percent, p95_percent
+        Of end over start, less 1, over the common view; the channel with the most.
+    """
+
+    rms_percent: float
+    p95_percent: float
+
+
+def ratio_drift(start: RatioFlat, end: RatioFlat) -> RatioDrift:
+    """One ratio flat against another where C2 sees what C1 does in both."""
+    both = start.covered & end.covered
+    change = 100.0 * np.abs(end.ratio[both] / start.ratio[both] - 1.0).astype(np.float64)
+    return RatioDrift(
+        rms_percent=float(np.sqrt((change**2).mean(axis=0)).max()),
+        p95_percent=float(np.percentile(change, 95, axis=0).max()),
+    )
+
+
 def flat_of(
     flat: PixelStatistics, black: BlackLevel, clip_dn: float, defects: NDArray[np.bool_]
 ) -> Flat:

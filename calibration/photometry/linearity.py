@@ -31,6 +31,9 @@ LEAST_USED: Final = 6
 
 NONLINEARITY_MOST: Final = 0.01
 LIGHT_MOST: Final = 0.02
+OFFSET_MOST_US: Final = 50.0
+"""Beyond it no camera's timing is the reason."""
+
 _CLIPPED_MOST: Final = 0.001
 _STABILITY: Final = 2e-4
 """Relative sigma that no lamp goes below."""
@@ -285,9 +288,13 @@ def check_same_light(
 def rig_advice(linearity: Linearity, role: Role, timing: CameraTiming) -> str | None:
     """What to write into rig.yaml so that the offset is predicted; None where it is within noise.
 
+    None too beyond 50 µs: light in the dark clip, or a lamp that drifts, and no timing.
+
     The plan then makes the exposure as long as the setting says.
     """
     if abs(linearity.offset_us) <= 2 * linearity.offset_sigma_us:
+        return None
+    if abs(linearity.offset_us) > OFFSET_MOST_US:
         return None
     missing_ns = round(1000 * linearity.offset_us)
     if timing.exposure == "timed":

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.picture.view import FrameFormat
 from bsd.document import Part
 from calibration.photometry.black_level import BlackLevel
-from calibration.photometry.position import spread
+from calibration.photometry.position import POSITIONS, cells
 from calibration.photometry.statistics import PixelStatistics
 
 _BINS: Final = 256
@@ -26,6 +27,8 @@ _MAD_TO_SIGMA: Final = 1.4826
 _COLLAPSED: Final = 0.25
 _BRIGHT: Final = 0.5
 _MARGIN_SIGMAS: Final = 4.0
+_PER_DN: Final = 16
+"""Steps that a DN is cut into where pixels are counted by their mean."""
 
 
 class Saturation(Part):
@@ -67,63 +70,94 @@ def find_saturation(
     usable
         (H, W) bool, upright: pixels without defect; None: all.
     """
-    form = clips[0].form
-    sources = tuple(clip.name for clip in clips)
-    lit = [_Lit.of(clip, black, usable) for clip in clips if clip.count > 1]
-    degrees = np.sum([each.degrees for each in lit], axis=0) if lit else np.zeros(_BINS + 1)
-    totals = np.sum([each.totals for each in lit], axis=0) if lit else np.zeros(_BINS + 1)
-    collapsed, variance = _collapsed(degrees, totals, form.white_dn / _BINS, black)
-    levels = np.concatenate([each.mean[collapsed[each.bins]] for each in lit] or [np.zeros(0)])
-    if levels.size < _LEAST_PIXELS:
-        return Saturation(
-            clip_dn=form.clip_dn,
-            level_dn=None,
-            sigma_dn=None,
-            is_measured=False,
-            pixels=int(levels.size),
-            sources=sources,
-        )
-    middle = float(np.median(levels))
-    fixed = _MAD_TO_SIGMA * float(np.median(np.abs(levels - middle)))
-    sigma = math.hypot(fixed, math.sqrt(variance))
-    return Saturation(
-        clip_dn=max(1, math.floor(middle - max(1.0, _MARGIN_SIGMAS * sigma))),
-        level_dn=middle,
-        sigma_dn=sigma,
-        is_measured=True,
-        pixels=int(levels.size),
-        sources=sources,
-    )
+    search = SaturationSearch(clips[0].form, black, usable)
+    for clip in clips:
+        search.add(clip)
+    return search.found()
 
 
-class _Lit(NamedTuple):
-    """A clip's samples in bins of their level.
+class SaturationSearch:
+    """Counts of pixels by level, clip by clip: memory depends on neither number nor size of clips.
 
-    `mean` and `bins` by sample; `degrees` of freedom of the variance, and it times them, by bin.
+    Parameters
+    ----------
+    form
+        Of all clips.
+    black, usable
+        See `find_saturation`.
     """
 
-    mean: NDArray[np.float64]
-    bins: NDArray[np.int64]
-    degrees: NDArray[np.float64]
-    totals: NDArray[np.float64]
+    def __init__(
+        self, form: FrameFormat, black: BlackLevel, usable: NDArray[np.bool_] | None = None
+    ) -> None:
+        self._form, self._black, self._usable = form, black, usable
+        self._sources: list[str] = []
+        self._degrees = np.zeros(_BINS + 1)
+        self._totals = np.zeros(_BINS + 1)
+        self._means = np.zeros((POSITIONS, form.white_dn * _PER_DN + 1), dtype=np.int64)
 
-    @classmethod
-    def of(cls, clip: PixelStatistics, black: BlackLevel, usable: NDArray[np.bool_] | None) -> _Lit:
-        signal = (clip.mean - spread(black.values, clip.mean)).astype(np.float64)
-        keep = np.ones(signal.shape, dtype=bool)
-        if usable is not None:
-            keep &= usable[..., None] if clip.is_rgb else usable
-        variance = clip.variance[keep].astype(np.float64)
-        bins = np.clip((signal[keep] * _BINS / clip.form.white_dn).astype(np.int64), 0, _BINS)
+    def add(self, clip: PixelStatistics) -> None:
+        """Count a clip; one of a single frame tells no noise."""
+        self._sources.append(clip.name)
+        if clip.count < 2:
+            return
+        keep = np.ones(clip.mean.shape[:2], dtype=bool) if self._usable is None else self._usable
+        kept = np.repeat(keep[..., None], 3, axis=2) if clip.is_rgb else keep
         freedom = float(clip.count - 1)
-        return cls(
-            clip.mean[keep].astype(np.float64),
-            bins,
-            np.asarray(freedom * np.bincount(bins, minlength=_BINS + 1), dtype=np.float64),
-            np.asarray(
-                freedom * np.bincount(bins, weights=variance, minlength=_BINS + 1), dtype=np.float64
-            ),
+        planes = zip(cells(clip.mean), cells(clip.variance), cells(kept), strict=True)
+        for place, (mean, variance, marked) in enumerate(planes):
+            if clip.is_rgb and place == 2:
+                continue  # the same green again
+            steps = np.rint(mean[marked] * np.float32(_PER_DN)).astype(np.int32)
+            steps = np.minimum(steps, self._means.shape[1] - 1)
+            bins = self._bins(place)[steps]
+            self._means[place] += np.bincount(steps, minlength=self._means.shape[1])
+            self._degrees += freedom * np.bincount(bins, minlength=_BINS + 1)
+            self._totals += freedom * np.bincount(bins, variance[marked], minlength=_BINS + 1)
+
+    def found(self) -> Saturation:
+        """What the clips tell."""
+        width = self._form.white_dn / _BINS
+        collapsed, variance = _collapsed(self._degrees, self._totals, width, self._black)
+        counts = sum(
+            np.where(collapsed[self._bins(place)], self._means[place], 0)
+            for place in range(POSITIONS)
         )
+        pixels = int(np.sum(counts))
+        if pixels < _LEAST_PIXELS:
+            return Saturation(
+                clip_dn=self._form.clip_dn,
+                level_dn=None,
+                sigma_dn=None,
+                is_measured=False,
+                pixels=pixels,
+                sources=tuple(self._sources),
+            )
+        levels = np.arange(self._means.shape[1]) / _PER_DN
+        middle = _median(levels, np.asarray(counts))
+        fixed = _MAD_TO_SIGMA * _median(np.abs(levels - middle), np.asarray(counts))
+        sigma = math.hypot(fixed, math.sqrt(variance))
+        return Saturation(
+            clip_dn=max(1, math.floor(middle - max(1.0, _MARGIN_SIGMAS * sigma))),
+            level_dn=middle,
+            sigma_dn=sigma,
+            is_measured=True,
+            pixels=pixels,
+            sources=tuple(self._sources),
+        )
+
+    def _bins(self, place: int) -> NDArray[np.int64]:
+        """The bin of each step of a mean, by its signal above black."""
+        steps, white = self._means.shape[1], (self._means.shape[1] - 1) / _PER_DN
+        signal = np.arange(steps) / _PER_DN - self._black.value_dn[place]
+        return np.clip((signal * _BINS / white).astype(np.int64), 0, _BINS)
+
+
+def _median(values: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+    """Of values that occur so many times."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order])
+    return float(values[order][np.searchsorted(reached, (reached[-1] + 1) / 2)])
 
 
 def _collapsed(

@@ -13,9 +13,11 @@ from acquisition.clip.reader import Clip
 from acquisition.ledger.row import TakePart, Verdict
 from acquisition.picture.view import Cfa, FrameFormat, unflip
 from acquisition.session.record import SessionRecord
+from bsd.errors import FoundBad, UserMistake
 from calibration.bundle.calibration import format_of
 from calibration.bundle.document import CalibrationDocument, Geometry, Item, SettingPhotometry
-from calibration.ceiling.content import Content, content_of
+from calibration.bundle.rig import CalibratedRig
+from calibration.ceiling.content import View, view_of
 from calibration.ceiling.prediction import Ceilings, PairErrors, predict, srgb
 from calibration.mosaic import channel_index
 from calibration.pair_model import PairModel
@@ -37,12 +39,18 @@ def add_ceilings(
     """The document with the ceilings of each setting that has scenes, and their items."""
     settings = dict(document.settings)
     items = list(document.items)
+    left_out: dict[str, str] = {}
     for name, setting in settings.items():
-        found = _ceilings(material, document, name, arrays, options)
+        own: dict[str, str] = {}
+        found = _ceilings(material, document, name, arrays, options, own)
         if found is not None:
             settings[name] = setting.model_copy(update={"ceilings": found})
             items += _items(name, found)
-    return document.model_copy(update={"settings": settings, "items": tuple(items)})
+        elif own:
+            items.append(_not_predicted(name, next(iter(own.values()))))
+        left_out |= own
+    told = {"settings": settings, "items": tuple(items), "left_out": document.left_out | left_out}
+    return document.model_copy(update=told)
 
 
 def _ceilings(
@@ -51,6 +59,7 @@ def _ceilings(
     name: str,
     arrays: Mapping[str, NDArray[Any]],
     options: SolveOptions,
+    left_out: dict[str, str],
 ) -> Ceilings | None:
     setting = document.settings[name]
     form = replace(
@@ -62,16 +71,16 @@ def _ceilings(
     model = _model(document, setting, arrays[f"ratio-{name}"], form)
     noise = document.cameras["sharp"].noise
     black = np.array(setting.start.black["sharp"].value_dn)
-    contents: list[Content] = []
-    for frame in _frames(material, name, options.ceiling_pictures):
+    views: list[View] = []
+    for frame in _frames(material, name, options.ceiling_pictures, left_out):
         upright = np.ascontiguousarray(unflip(frame, form)).astype(np.float32)
         mosaic = np.asarray(upright - spread(black, upright), dtype=np.float32)
         if min(mosaic.shape) < _LEAST_SIDE_PX:
             return None
         level = np.float32(max(0.0, _green(mosaic, form.upright_cfa)))
         variance = 0.0 if noise is None else float(noise.variance_dn2(np.array([level]))[0])
-        contents.append(content_of(mosaic, form.upright_cfa, model.matrix, variance))
-    if not contents:
+        views.append(view_of(mosaic, form.upright_cfa, model.matrix, variance))
+    if not views:
         return None
     flat = setting.start.flat["sharp"]
     left = flat.prnu if f"pixel-gain-sharp-{name}" not in arrays else _left(flat)
@@ -82,7 +91,7 @@ def _ceilings(
         pixel_gain=left,
         noise=noise,
     )
-    return predict(contents, model, errors, srgb(model.white_dn))
+    return predict(views, model, errors, srgb(model.white_dn))
 
 
 def _green(mosaic: NDArray[np.float32], cfa: Cfa) -> float:
@@ -124,21 +133,53 @@ def _model(
     )
 
 
-def _frames(material: Material, setting: str, count: int) -> Iterator[NDArray[Any]]:
-    """C2's frame in the middle of scene clips that are spread over the session."""
-    record = SessionRecord.read(material.folder)
+def _frames(
+    material: Material, setting: str, count: int, left_out: dict[str, str]
+) -> Iterator[NDArray[Any]]:
+    """C2's frame in the middle of scene clips that are spread over the session.
+
+    A scene that cannot be read costs its own picture and no more.
+    """
+    session = SessionRecord.read(material.folder)
     clips = [
         clip
-        for clip in record.clips
+        for clip in session.clips
         if clip.plan.purpose == "scene" and clip.plan.setting == setting and clip.verdict in _USABLE
     ]
     chosen = np.unique(np.linspace(0, len(clips) - 1, count).round().astype(int)) if clips else ()
     for index in chosen:
-        with Clip(material.folder / clips[int(index)].file) as clip:
-            rows = clip.ledger[clip.ledger["verdict"] == Verdict.PAIRED]
-            rows = rows[rows["part"] == TakePart.SCENE]
-            if len(rows):
-                yield clip.frames("sharp")[int(rows[len(rows) // 2]["c2_index"])]
+        record = clips[int(index)]
+        try:
+            frame = _middle_frame(material, record.file)
+        except (FoundBad, UserMistake) as error:
+            left_out[record.clip] = str(error)
+            continue
+        if frame is not None:
+            yield frame
+
+
+def _middle_frame(material: Material, file: str) -> NDArray[Any] | None:
+    with Clip(material.folder / file) as clip:
+        if why := material.rig.unlike(CalibratedRig.of(clip.head)):
+            raise UserMistake(f"{clip.path}: was recorded with another rig: {why}")
+        rows = clip.ledger[clip.ledger["verdict"] == Verdict.PAIRED]
+        rows = rows[rows["part"] == TakePart.SCENE]
+        if not len(rows):
+            return None
+        frame: NDArray[Any] = clip.frames("sharp")[int(rows[len(rows) // 2]["c2_index"])]
+        return frame
+
+
+def _not_predicted(name: str, why: str) -> Item:
+    return Item(
+        name="ceiling, systematic",
+        setting=name,
+        value=None,
+        limit=None,
+        unit="dB",
+        passed=None,
+        text=f"not predicted: {why}",
+    )
 
 
 def _items(name: str, found: Ceilings) -> tuple[Item, ...]:

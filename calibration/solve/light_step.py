@@ -1,4 +1,4 @@
-"""From dark clips, flat fields, series and chart to what a sample says of the light."""
+"""From flat fields and chart of both cameras to what their samples say of the same light."""
 
 from __future__ import annotations
 
@@ -9,76 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.picture.view import FrameFormat
-from acquisition.rig import ROLES, Rig, Role
-from calibration.bundle.document import CameraPhotometry, FlatSolution, SettingPhotometry, Three
+from acquisition.rig import ROLES, Role
+from bsd.errors import FoundBad
+from calibration.bundle.document import FlatSolution, SettingPhotometry, Three
 from calibration.geometry.view_map import ViewMap
-from calibration.photometry.black_level import (
-    BlackLevel,
-    black_at,
-    black_of,
-    measure_black,
-    series_sigma,
-)
+from calibration.photometry.black_level import BlackLevel
 from calibration.photometry.colour import ColourMatrix, colour_matrix
-from calibration.photometry.defects import Defects, find_defects
-from calibration.photometry.flat import Flat, RatioFlat, flat_of, ratio_flat
+from calibration.photometry.flat import Flat, RatioFlat, flat_of, ratio_drift, ratio_flat
 from calibration.photometry.gain import ChannelGains, channel_gains, three
-from calibration.photometry.linearity import (
-    Level,
-    check_same_light,
-    fit_series,
-    level_of,
-    rig_advice,
-)
-from calibration.photometry.noise import NoiseModel, NoNoiseModel, photon_transfer
+from calibration.photometry.linearity import check_same_light, level_of
 from calibration.photometry.patches import ColourView, find_patches
-from calibration.photometry.response import Response
-from calibration.photometry.saturation import Saturation, find_saturation
-from calibration.photometry.statistics import PixelStatistics
-from calibration.photometry.steadiness import check_steady
 from calibration.photometry.white import common_white, headroom_dn
-from calibration.solve.frames import Linear, statistics_of
-from calibration.solve.material import Material, MissingClips, Recording, When
+from calibration.solve.camera_step import CameraLight
+from calibration.solve.frames import statistics_of
+from calibration.solve.material import Material, MissingClips, When
 from calibration.solve.options import SolveOptions
 
 Values = NDArray[np.float64]
-_CLIPPED_MOST = 0.001
-
-
-@dataclass(frozen=True)
-class CameraLight:
-    """One camera without the other.
-
-    Attributes
-    ----------
-    black
-        Levels of all dark clips, (setting, when) → level.
-    defects
-        Of all settings together.
-    photometry
-        For the document.
-    linear
-        Of a camera that delivers encoded colour.
-    """
-
-    black: Mapping[tuple[str, When], BlackLevel]
-    defects: Defects
-    photometry: CameraPhotometry
-    linear: Linear | None
-
-    def black_for(self, setting: str, when: When, exposure_us: float, what: str) -> BlackLevel:
-        """Of this end of the session, else of the other one.
-
-        Raises
-        ------
-        MissingDark
-            There is none at the exposure.
-        """
-        other: When = "start" if when == "end" else "end"
-        known = [
-            self.black[setting, each] for each in (when, other) if (setting, each) in self.black
-        ]
-        return black_of(known, exposure_us, what)
 
 
 @dataclass(frozen=True)
@@ -91,127 +38,15 @@ class SettingLight:
         For the document, without ceilings.
     ratio, ratio_end, pixel_gain
         Arrays of the calibration.
+    fault
+        Why a flat field of the end that was recorded cannot be used.
     """
 
     photometry: SettingPhotometry
     ratio: NDArray[np.float32]
     ratio_end: NDArray[np.float32] | None
     pixel_gain: NDArray[np.float32] | None
-
-
-def solve_camera(
-    material: Material,
-    role: Role,
-    rig: Rig,
-    response: tuple[Linear, Response] | None = None,
-) -> CameraLight:
-    """Black level, defects, saturation, linearity and noise of one camera.
-
-    Raises
-    ------
-    FoundBad
-        A clip is missing or not fit; the message names it.
-    """
-    linear = None if response is None else response[0]
-    darks = {
-        (each.setting, each.when): (statistics_of(each, role, linear), each.exposure_us(role))
-        for each in material.of("dark")
-    }
-    if not darks:
-        raise MissingClips(
-            f"{material.folder}: no dark clip; record one with 'python -m acquisition.capture"
-            " --purpose dark'"
-        )
-    black = {key: measure_black(found, exposure) for key, (found, exposure) in darks.items()}
-    longest = max(darks.values(), key=lambda pair: pair[1])[0]
-    recorded = material.of("flat")
-    flats = [statistics_of(each, role, linear) for each in recorded]
-    for found, each in zip(flats, recorded, strict=True):
-        # Before anything rests on it: frames of changing light look like a sensor that clips.
-        check_steady(found, black_at(list(black.values()), each.exposure_us(role)))
-    defects = _defects(material, role, longest, flats, linear)
-    usable = ~defects.mask
-    series = [(statistics_of(each, role, linear), each) for each in material.of("series")]
-    charts = [statistics_of(each, role, linear) for each in material.of("colour")]
-    reference = max(black.values(), key=lambda level: level.exposure_us)
-    lit = [*flats, *(found for found, _ in series), *charts]
-    if lit and linear is None:
-        saturation = find_saturation(lit, reference, usable)
-    else:  # noise says nothing of a full well behind a camera's own processing
-        saturation = _nominal(longest.form.clip_dn if linear is None else linear.clip_dn)
-    levels = [
-        level_of(
-            found,
-            each.exposure_us(role),
-            black_at(list(black.values()), each.exposure_us(role)),
-            saturation.clip_dn,
-            usable,
-        )
-        for found, each in series
-    ]
-    what = f"{role} camera"
-    sigma = series_sigma(list(black.values()), longest.form.bits)
-    linearity = fit_series(levels, sigma, what) if levels else None
-    return CameraLight(
-        black=black,
-        defects=defects,
-        photometry=CameraPhotometry(
-            saturation=saturation,
-            linearity=linearity,
-            noise=_noise(series, levels, reference, what),
-            defects=defects.counts,
-            response=None if response is None else response[1],
-            rig_advice=None
-            if linearity is None
-            else rig_advice(linearity, role, rig.camera(role).timing),
-        ),
-        linear=linear,
-    )
-
-
-def _defects(
-    material: Material,
-    role: Role,
-    longest: PixelStatistics,
-    flats: list[PixelStatistics],
-    linear: Linear | None,
-) -> Defects:
-    """Of encoded samples by their codes: what is one step near black is many linear ones."""
-    if linear is None:
-        return find_defects(longest, flats[0] if flats else None)
-    dark = max(material.of("dark"), key=lambda each: each.exposure_us(role))
-    lit = [statistics_of(each, role, None) for each in material.of("flat")[:1]]
-    return find_defects(statistics_of(dark, role, None), lit[0] if lit else None)
-
-
-def _nominal(clip_dn: int) -> Saturation:
-    return Saturation(
-        clip_dn=clip_dn,
-        level_dn=None,
-        sigma_dn=None,
-        is_measured=False,
-        pixels=0,
-        sources=(),
-    )
-
-
-def _noise(
-    series: list[tuple[PixelStatistics, Recording]],
-    levels: list[Level],
-    black: BlackLevel,
-    what: str,
-) -> NoiseModel | None:
-    used = [
-        (level, found)
-        for level, (found, _) in zip(levels, series, strict=True)
-        if level.clipped_share <= _CLIPPED_MOST
-    ]
-    signals = np.array([float(level.signal_dn.mean()) for level, _ in used])
-    variances = np.array([float(found.variance.mean(dtype=np.float64)) for _, found in used])
-    try:
-        return photon_transfer(signals, variances, black.dark_noise_dn**2 + 1 / 12, what)
-    except NoNoiseModel:
-        return None
+    fault: str | None = None
 
 
 def solve_setting(
@@ -232,7 +67,7 @@ def solve_setting(
     Raises
     ------
     FoundBad
-        A clip is missing or not fit; the message names it.
+        A clip of the start is missing or not fit; the message names it.
     """
     start = _end_of(material, setting, "start", cameras, view_maps["start"])
     if start is None:
@@ -240,7 +75,11 @@ def solve_setting(
             f"{material.folder}: no flat field at {setting} at the start; record one with"
             " 'python -m acquisition.capture --purpose flat'"
         )
-    end = _end_of(material, setting, "end", cameras, view_maps.get("end", view_maps["start"]))
+    end, fault = None, None
+    try:
+        end = _end_of(material, setting, "end", cameras, view_maps.get("end", view_maps["start"]))
+    except FoundBad as error:
+        fault = str(error)
     pixel_gain = start.flats["sharp"].pixel_gain
     if start.forms["sharp"][1]:
         pixel_gain = None  # colours that a camera made itself are of several pixels each
@@ -252,10 +91,12 @@ def solve_setting(
             end=None if end is None else end.solution,
             colour=colour,
             white_dn=_lower(_white(cameras, each) for each in (start, end) if each is not None),
+            ratio_drift=None if end is None else ratio_drift(start.ratio, end.ratio),
         ),
         ratio=start.ratio.ratio,
         ratio_end=None if end is None else end.ratio.ratio,
         pixel_gain=pixel_gain if options.pixel_gain else None,
+        fault=fault,
     )
 
 

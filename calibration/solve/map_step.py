@@ -23,7 +23,13 @@ from calibration.geometry.view_map import Shape, ViewMap
 from calibration.photometry.position import spread
 from calibration.photometry.statistics import PixelStatistics
 from calibration.solve.frames import Linear, statistics_of
-from calibration.solve.material import Material, MissingClips, Recording, When
+from calibration.solve.material import (
+    Material,
+    MissingClips,
+    Recording,
+    distance_mm,
+    other_distance,
+)
 from calibration.solve.options import SolveOptions
 from calibration.target.pairing import BoardPair, find_pair
 from calibration.target.picture import BoardPicture
@@ -68,11 +74,14 @@ class MapResult:
         For the document.
     residual_at, residual_px
         (n, 2) float64: places in C1, and errors there.
+    faults
+        ``end``, ``near`` → why clips that were recorded give no map, or no parallax.
     """
 
     geometry: Geometry
     residual_at: Values
     residual_px: Values
+    faults: dict[str, str]
 
 
 def solve_maps(material: Material, views: Views, options: SolveOptions) -> MapResult:
@@ -83,7 +92,7 @@ def solve_maps(material: Material, views: Views, options: SolveOptions) -> MapRe
     MissingClips
         The far target is missing at the start.
     Unsolvable
-        A map is refused; the message says why.
+        The start's map is refused; the message says why.
     """
     left_out: dict[str, str] = {}
     first = _poses(material.targets("far", "start"), views, options, left_out)
@@ -93,10 +102,9 @@ def solve_maps(material: Material, views: Views, options: SolveOptions) -> MapRe
             f"{_why(left_out)}; record them with 'python -m acquisition.capture --guided start'"
         )
     start, solution = _solved(first, options, None)
-    last = _poses(material.targets("far", "end"), views, options, left_out)
-    end = None
-    if last:
-        end, _ = _solved(last, options, start.view_map)
+    faults: dict[str, str] = {}
+    end = _end(material, views, options, left_out, faults, first[0], start)
+    found = _parallax(material, views, options, left_out, faults, start, solution)
     return MapResult(
         geometry=Geometry(
             start=start,
@@ -104,12 +112,46 @@ def solve_maps(material: Material, views: Views, options: SolveOptions) -> MapRe
             drift=None
             if end is None
             else drift(start.view_map, end.view_map, options.geometry.drift_px),
-            parallax=_parallax(material, views, options, left_out, start, solution),
+            parallax=found,
             left_out=left_out,
         ),
         residual_at=solution.residual_points.at,
         residual_px=solution.residual_points.error,
+        faults=faults,
     )
+
+
+def _end(
+    material: Material,
+    views: Views,
+    options: SolveOptions,
+    left_out: dict[str, str],
+    faults: dict[str, str],
+    first: _Pose,
+    start: MapSolution,
+) -> MapSolution | None:
+    """The end's map; what keeps it from being one is a fault of the end, and the start stands."""
+    recordings = material.targets("far", "end")
+    if not recordings:
+        return None
+    if other_distance(first.recording, recordings[0]):
+        told = [distance_mm(each) / 1000 for each in (first.recording, recordings[0])]
+        faults["end"] = (
+            f"the far target stood at {told[0]:.2f} m at the start and at {told[1]:.2f} m at the"
+            " end: record it at one distance"
+        )
+        return None
+    own: dict[str, str] = {}
+    try:
+        last = _poses(recordings, views, options, own)
+        if last:
+            return _solved(last, options, start.view_map)[0]
+        faults["end"] = next(iter(own.values()))
+    except FoundBad as error:
+        faults["end"] = str(error)
+    finally:
+        left_out |= own
+    return None
 
 
 def _why(left_out: dict[str, str]) -> str:
@@ -218,15 +260,20 @@ def _parallax(
     views: Views,
     options: SolveOptions,
     left_out: dict[str, str],
+    faults: dict[str, str],
     start: MapSolution,
     solution: GeometrySolution,
 ) -> Parallax | None:
-    when: When = "start"
-    near = _poses(material.targets("near", when), views, options, left_out)
-    if not near:
+    recordings = material.targets("near", "start")
+    if not recordings:
         return None
-    points: list[PosePoints] = [pose.pair.points for pose in near]
+    own: dict[str, str] = {}
     try:
+        near = _poses(recordings, views, options, own)
+        if not near:
+            faults["near"] = next(iter(own.values()))
+            return None
+        points: list[PosePoints] = [pose.pair.points for pose in near]
         return parallax(
             points,
             start.view_map,
@@ -236,5 +283,7 @@ def _parallax(
             start.uncertainty,
         )
     except FoundBad as error:
-        left_out["target-near"] = str(error)
+        faults["near"] = str(error)
         return None
+    finally:
+        left_out |= own

@@ -19,6 +19,9 @@ When = Literal["start", "end"]
 
 _PURPOSES: Final = frozenset({"dark", "flat", "series", "colour", "target", "sync"})
 _USABLE: Final = frozenset({"good", "marked"})
+_SAME_DISTANCE: Final = 0.02
+_POSES: Final = 3
+_START_ONLY: Final = frozenset({"dark", "flat", "series", "colour", "target"})
 
 
 class MissingClips(FoundBad):
@@ -42,8 +45,10 @@ class Recording:
 
     @property
     def name(self) -> str:
-        """``clip-004 (target-far-1)``."""
-        return f"{self.record.clip} ({self.step})" if self.step else self.record.clip
+        """``clip-004 (target-far-1)``, or ``clip-033 (flat, end)``."""
+        told = [self.step, "end" if self.when == "end" else ""]
+        words = ", ".join(filter(None, told))
+        return f"{self.record.clip} ({words})" if words else self.record.clip
 
     @property
     def step(self) -> str:
@@ -110,6 +115,9 @@ class Material:
         Settings that scenes were recorded in, by exposure.
     left_out
         Clip → why it is not used.
+    disorder
+        What was recorded at the wrong end of the scenes, so that nothing tells which calibration
+        they are of; None: nothing.
     """
 
     folder: Path
@@ -118,6 +126,7 @@ class Material:
     recordings: tuple[Recording, ...]
     scene_settings: tuple[str, ...]
     left_out: dict[str, str]
+    disorder: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Material:
@@ -140,6 +149,9 @@ class Material:
                 left_out[clip.clip] = why
                 continue
             found = _opened(folder, clip)
+            if found.head.purpose == "target" and not found.head.distance_mm:
+                left_out[clip.clip] = "tells no distance of the board; record it with --far-mm"
+                continue
             key = (clip.plan.purpose, found.step or clip.clip, found.when, found.setting)
             if key in newest:
                 left_out[newest[key].record.clip] = f"taken again as {clip.clip}"
@@ -149,19 +161,20 @@ class Material:
                 f"{folder}: has no usable calibration clip; record them with"
                 " 'python -m acquisition.capture --guided start'"
             )
-        scenes = {
-            clip.plan.setting
+        scenes = [
+            clip
             for clip in record.clips
             if clip.plan.purpose == "scene" and clip.verdict in _USABLE
-        }
+        ]
         recordings = tuple(newest.values())
         return cls(
             folder,
             record.document.session,
             _one_rig(recordings),
             recordings,
-            tuple(sorted(name for name in scenes if name)),
+            tuple(sorted({clip.plan.setting for clip in scenes if clip.plan.setting})),
             left_out,
+            _disorder(recordings, scenes),
         )
 
     def of(
@@ -178,13 +191,22 @@ class Material:
         return tuple(sorted(found, key=lambda each: (each.when == "end", each.record.number)))
 
     def targets(self, which: Literal["near", "far"], when: When) -> tuple[Recording, ...]:
-        """Poses of the board at the nearer or the farther of its distances."""
-        every = self.of("target", when)
-        distances = sorted({float(each.head.distance_mm or 0) for each in self.of("target")})
-        if not distances or (which == "near" and len(distances) < 2):
+        """Poses of the board at the nearest or the farthest of this end's distances.
+
+        Distances within 2 % are one: a board is set up anew with a tape measure. Fewer than three
+        poses at the farthest do not make it the far target.
+        """
+        groups: list[list[Recording]] = []
+        for each in sorted(self.of("target", when), key=distance_mm):
+            if groups and distance_mm(each) <= distance_mm(groups[-1][0]) * (1 + _SAME_DISTANCE):
+                groups[-1].append(each)
+            else:
+                groups.append([each])
+        many = [group for group in groups if len(group) >= _POSES] or groups[-1:]
+        if not groups or (which == "near" and groups[0] is many[-1]):
             return ()
-        wanted = distances[-1] if which == "far" else distances[0]
-        return tuple(each for each in every if each.head.distance_mm == wanted)
+        wanted = many[-1] if which == "far" else groups[0]
+        return tuple(sorted(wanted, key=lambda each: each.record.number))
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -194,6 +216,43 @@ class Material:
         named = {each.setting for each in (*self.of("dark"), *self.of("flat")) if each.setting}
         every = named | set(self.scene_settings)
         return tuple(sorted(every, key=lambda name: Setting.parse(name).sharp_us))
+
+
+def distance_mm(recording: Recording) -> float:
+    """Of the board."""
+    return float(recording.head.distance_mm or 0.0)
+
+
+def other_distance(first: Recording, second: Recording) -> bool:
+    """Whether two clips show the board at distances that are not one."""
+    low, high = sorted((distance_mm(first), distance_mm(second)))
+    return high > low * (1 + _SAME_DISTANCE)
+
+
+def _disorder(recordings: tuple[Recording, ...], scenes: list[ClipRecord]) -> str | None:
+    """A start step behind a scene of its setting, or a scene behind the end steps."""
+    begun = {clip.clip: datetime.fromisoformat(clip.begun_utc) for clip in scenes}
+    for each in recordings:
+        if each.when == "end" or each.head.purpose not in _START_ONLY:
+            continue
+        before = [
+            clip.clip
+            for clip in scenes
+            if clip.plan.setting == each.setting and begun[clip.clip] < each.begun
+        ]
+        if before:
+            return (
+                f"start steps were repeated after scenes were recorded ({each.name} after"
+                f" {before[0]}): solve scenes before and after in sessions of their own"
+            )
+    last = max((each.begun for each in recordings if each.when == "end"), default=None)
+    late = [clip.clip for clip in scenes if last is not None and begun[clip.clip] > last]
+    if late:
+        return (
+            f"{late[0]} was recorded after the end steps: record those again, behind all scenes,"
+            " with 'python -m acquisition.capture --guided end'"
+        )
+    return None
 
 
 def _unusable(record: SessionRecord, clip: ClipRecord) -> str | None:
@@ -221,6 +280,7 @@ def _one_rig(recordings: tuple[Recording, ...]) -> CalibratedRig:
         if why := rig.unlike(CalibratedRig.of(each.head)):
             raise UserMistake(
                 f"{each.path}: was recorded with another rig than {recordings[0].record.clip}:"
-                f" {why}; calibrate each rig in a session of its own"
+                f" {why}; record each rig, and what follows a change of rig.yaml, in a session of"
+                " its own"
             )
     return rig

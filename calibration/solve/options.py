@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,9 @@ from calibration.geometry.limits import GeometryLimits
 from calibration.photometry.response import Method
 from calibration.target.board import BoardSpec
 from calibration.target.detection import TargetLimits
+
+Optional = Literal["series", "near", "end"]
+OPTIONAL: Final[tuple[Optional, ...]] = ("series", "near", "end")
 
 
 class SolveOptions(Document):
@@ -41,6 +44,9 @@ class SolveOptions(Document):
         Take the sensitivities of C2's single pixels out of the sharp frames.
     response
         Method for cameras that deliver encoded colour only.
+    allow_missing
+        Steps that a session may lack: what they tell is then not known. `near` is the target at the
+        nearer distance, `end` all that is recorded after the scenes.
     ceiling_pictures
         Frames that the two ceilings are predicted with.
     """
@@ -58,6 +64,7 @@ class SolveOptions(Document):
     defect_percent: float = Field(default=0.5, gt=0)
     pixel_gain: bool = True
     response: Method = "debevec"
+    allow_missing: tuple[Optional, ...] = ()
     ceiling_pictures: int = Field(default=4, ge=1, le=64)
 
     @classmethod

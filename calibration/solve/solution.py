@@ -16,15 +16,11 @@ from calibration.bundle.folder import check_out, write_calibration
 from calibration.geometry.view_map import ViewMap
 from calibration.photometry.faults import NonLinear
 from calibration.photometry.response import Response, recover_response
+from calibration.solve.camera_step import CameraLight, solve_camera
 from calibration.solve.ceiling_step import add_ceilings
+from calibration.solve.completeness import is_encoded, require_steps
 from calibration.solve.frames import Linear, frames_of
-from calibration.solve.light_step import (
-    CameraLight,
-    SettingLight,
-    chart_first,
-    solve_camera,
-    solve_setting,
-)
+from calibration.solve.light_step import SettingLight, chart_first, solve_setting
 from calibration.solve.map_step import MapResult, Views, solve_maps
 from calibration.solve.material import Material, MissingClips, When
 from calibration.solve.options import SolveOptions
@@ -71,11 +67,12 @@ def solve(
         The clips do not give a calibration; the message says why. Nothing was written.
     """
     options = options or SolveOptions()
-    check_out(out, force=force)
+    out = check_out(out, force=force)
     material = Material.read(session)
+    require_steps(material, options)
     advance(1)
     document, arrays = _solved(material, options, advance)
-    write_calibration(out, document, arrays)
+    write_calibration(out, document, arrays, force=force)
     return Calibration.read(out)
 
 
@@ -102,7 +99,10 @@ def _solved(
     advance(1)
     arrays = _arrays(maps, cameras, lights)
     settings = {name: lights[name].photometry for name in material.settings}
-    document = _document(material, maps, cameras, settings, options)
+    faults = maps.faults | {name: light.fault for name, light in lights.items() if light.fault}
+    if material.disorder is not None:
+        faults["order"] = material.disorder
+    document = _document(material, maps, cameras, settings, options, faults)
     document = add_ceilings(material, document, arrays, options)
     advance(1)
     return document, arrays
@@ -128,7 +128,7 @@ def _response(
 ) -> tuple[Linear, Response] | None:
     """Of a camera that delivers 8-bit colour; others have to be linear."""
     camera = material.rig.cameras[role]
-    if camera.cfa is not None or camera.bits != 8 or "RGB" not in camera.pixel_format.upper():
+    if not is_encoded(camera):
         return None
     pictures, exposures = [], []
     for recording in material.of("series"):
@@ -176,9 +176,10 @@ def _document(
     cameras: Mapping[Role, CameraLight],
     settings: Mapping[str, SettingPhotometry],
     options: SolveOptions,
+    faults: Mapping[str, str],
 ) -> CalibrationDocument:
     photometry = {role: camera.photometry for role, camera in cameras.items()}
-    items = judge(maps.geometry, photometry, settings, material.rig, options)
+    items = judge(maps.geometry, photometry, settings, material.rig, options, faults)
     withheld = any(item.passed is False for item in items)
     return CalibrationDocument(
         rig=material.rig,

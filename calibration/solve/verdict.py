@@ -16,6 +16,7 @@ from calibration.bundle.document import (
     SettingPhotometry,
 )
 from calibration.bundle.rig import CalibratedRig
+from calibration.photometry.linearity import OFFSET_MOST_US, Linearity
 from calibration.solve.options import SolveOptions
 
 
@@ -25,16 +26,37 @@ def judge(
     settings: Mapping[str, SettingPhotometry],
     rig: CalibratedRig,
     options: SolveOptions,
+    faults: Mapping[str, str] | None = None,
 ) -> tuple[Item, ...]:
-    """All items, geometry first."""
+    """All items, geometry first.
+
+    Parameters
+    ----------
+    faults
+        What was recorded and cannot be used: ``end`` and ``near`` of the targets, ``order`` of the
+        clips, and by setting the flat field of the end.
+    """
+    faults = faults or {}
     return (
-        *_geometry(geometry, options),
+        *_order(faults),
+        *_geometry(geometry, rig, options, faults),
         *(item for role in ROLES for item in _camera(role, cameras[role], options)),
         *(
             item
             for name, setting in settings.items()
-            for item in _setting(name, setting, rig, options)
+            for item in _setting(name, setting, rig, options, faults)
         ),
+    )
+
+
+def _order(faults: Mapping[str, str]) -> Iterator[Item]:
+    if "order" in faults:
+        yield _failed("order of the clips", faults["order"])
+
+
+def _failed(name: str, text: str, *, setting: str = "", unit: str = "") -> Item:
+    return Item(
+        name=name, setting=setting, value=None, limit=None, unit=unit, passed=False, text=text
     )
 
 
@@ -53,7 +75,9 @@ def _item(
     )
 
 
-def _geometry(geometry: Geometry, options: SolveOptions) -> Iterator[Item]:
+def _geometry(
+    geometry: Geometry, rig: CalibratedRig, options: SolveOptions, faults: Mapping[str, str]
+) -> Iterator[Item]:
     limits = options.geometry
     ends: list[tuple[str, MapSolution]] = [("start", geometry.start)]
     if geometry.end is not None:
@@ -83,7 +107,9 @@ def _geometry(geometry: Geometry, options: SolveOptions) -> Iterator[Item]:
         )
         for channel, each in found.per_channel.items():
             yield _item(f"residual in {channel}, {when}", each.rms_px, None, "px", each.text())
-    if geometry.drift is None:
+    if "end" in faults:
+        yield _failed("drift of the map", f"end: {faults['end']}", unit="px RMS")
+    elif geometry.drift is None:
         text = "the target was not recorded at the end: what moved since the start is not known"
         yield _item("drift of the map", None, limits.drift_px, "px RMS", text)
     else:
@@ -94,7 +120,13 @@ def _geometry(geometry: Geometry, options: SolveOptions) -> Iterator[Item]:
             "px RMS",
             geometry.drift.text(),
         )
-    if geometry.parallax is None:
+    if geometry.parallax is None and "near" in faults:
+        # Behind one lens there is no parallax that could be missed.
+        text = f"near: {faults['near']}"
+        yield _failed("parallax", text, unit="m").model_copy(
+            update={"passed": None if rig.lens == "shared_lens" else False}
+        )
+    elif geometry.parallax is None:
         yield _item("parallax", None, None, "m", "no near target: parallax is not known")
     else:
         yield _item(
@@ -127,14 +159,7 @@ def _camera(role: Role, found: CameraPhotometry, options: SolveOptions) -> Itera
         "%",
         f"{linearity.levels_used} of {len(linearity.exposures_us)} levels used",
     )
-    advice = "" if found.rig_advice is None else f"; in rig.yaml set {found.rig_advice}"
-    yield _item(
-        f"exposure offset, {role}",
-        linearity.offset_us,
-        options.offset_us,
-        "µs",
-        f"real less predicted exposure, ± {linearity.offset_sigma_us:.2f} µs{advice}",
-    )
+    yield _offset(role, found, linearity, options.offset_us)
     noise = found.noise
     if noise is not None:
         bound = "at most " if noise.is_bound else ""
@@ -147,8 +172,31 @@ def _camera(role: Role, found: CameraPhotometry, options: SolveOptions) -> Itera
         )
 
 
+def _offset(role: Role, found: CameraPhotometry, line: Linearity, limit_us: float) -> Item:
+    """Broken only where the offset is beyond the limit by more than twice its standard error."""
+    sure_us = 2.0 * line.offset_sigma_us
+    text = f"real less predicted exposure, ± {line.offset_sigma_us:.2f} µs"
+    passed: bool | None = abs(line.offset_us) - sure_us <= limit_us
+    if passed and sure_us > limit_us:
+        passed = None
+        text = f"not known better than ± {sure_us:.1f} µs; record at 12 bit"
+    if abs(line.offset_us) > OFFSET_MOST_US and passed is False:
+        text += (
+            "; more than a camera's timing: look for light in the dark clip, or a lamp that drifts"
+        )
+    elif found.rig_advice is not None:
+        text += f"; in rig.yaml set {found.rig_advice}"
+    return _item(f"exposure offset, {role}", line.offset_us, limit_us, "µs", text).model_copy(
+        update={"passed": passed}
+    )
+
+
 def _setting(
-    name: str, found: SettingPhotometry, rig: CalibratedRig, options: SolveOptions
+    name: str,
+    found: SettingPhotometry,
+    rig: CalibratedRig,
+    options: SolveOptions,
+    faults: Mapping[str, str],
 ) -> Iterator[Item]:
     for role in ROLES:
         black = found.start.black[role]
@@ -200,12 +248,19 @@ def _setting(
         else f"a diagonal: {colour.reason}",
         setting=name,
     )
-    yield from _drifts(name, found, rig, options)
+    yield from _drifts(name, found, rig, options, faults)
 
 
 def _drifts(
-    name: str, found: SettingPhotometry, rig: CalibratedRig, options: SolveOptions
+    name: str,
+    found: SettingPhotometry,
+    rig: CalibratedRig,
+    options: SolveOptions,
+    faults: Mapping[str, str],
 ) -> Iterator[Item]:
+    if name in faults:
+        yield _failed("drift of the gains", f"end: {faults[name]}", setting=name, unit="%")
+        return
     if found.end is None:
         text = "no flat field at the end: what changed since the start is not known"
         yield _item("drift of the gains", None, options.gain_drift_percent, "%", text, setting=name)
@@ -219,6 +274,16 @@ def _drifts(
         "start against end, interpolated below the limit",
         setting=name,
     )
+    if found.ratio_drift is not None:
+        yield _item(
+            "drift of the ratio flat",
+            found.ratio_drift.rms_percent,
+            options.gain_drift_percent,
+            "% RMS",
+            f"start against end over the common view, 95 % below"
+            f" {found.ratio_drift.p95_percent:.2f} %; interpolated below the limit",
+            setting=name,
+        )
     for role in ROLES:
         moved = _black_drift(found.start, found.end, role)
         yield _item(

@@ -10,6 +10,7 @@ from bsd.document import Part
 from dataset.gate.alignment import ShiftGrid
 from dataset.gate.bookend import SideName
 from dataset.gate.ratio import LocalRatio
+from dataset.gate.synchrony import Synchrony
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,8 @@ class Evidence:
         Role → numbers of frames that repeat an earlier one.
     share
         C2's exposure over C1's.
+    synchrony
+        Whether neighbours fit better; None where that could not be seen.
     """
 
     verdict: str | None
@@ -128,6 +131,7 @@ class Evidence:
     duplicates: dict[str, tuple[int, ...]]
     scene: tuple[SceneFrame, ...]
     share: float
+    synchrony: Synchrony | None = None
 
     def facts(self) -> ClipFacts:
         """The numbers for the dataset's pages."""

@@ -67,6 +67,27 @@ def alignment(seen: Evidence, limits: GateLimits) -> GateResult:
     return _result(gate, excess <= limit, text, excess, limit, "px")
 
 
+def synchrony(seen: Evidence, limits: GateLimits) -> GateResult:
+    """Blurry and sharp frames show one moment."""
+    gate: GateName = "synchrony"
+    if seen.synchrony is None:
+        return _result(gate, None, "nothing to compare neighbouring frames by")
+    rival, gain, agreement, count = seen.synchrony
+    limit = limits.synchrony_gain
+    good = seen.synchrony.verdict(limit)
+    numbers = f"gain {gain:+.2f}, {agreement:.0%} of it agrees, {count} frames"
+    if good is None:
+        text = f"neighbouring frames are too much alike to tell ({numbers})"
+    elif good:
+        text = f"no neighbour of a sharp frame fits better ({numbers})"
+    else:
+        text = (
+            f"C1 fits the sharp frame {rival:+d} pulses away better than its own ({numbers});"
+            " one camera answers another pulse: see its trigger, timeout and buffers"
+        )
+    return _result(gate, good, text, gain, limit)
+
+
 def local_ratio(seen: Evidence, limits: GateLimits) -> GateResult:
     """The light of C2 is what the calibration makes it from C1's."""
     if seen.ratio is None:
@@ -231,6 +252,7 @@ def _result(
 _JUDGES: Final[dict[GateName, Callable[[Evidence, GateLimits], GateResult]]] = {
     "ledger": ledger,
     "bookend-alignment": alignment,
+    "synchrony": synchrony,
     "local-ratio": local_ratio,
     "flicker": flicker,
     "clipping": clipping,

@@ -33,6 +33,10 @@ class GateLimits(Part):
         moved: beyond, the alignment counts as unknown, and the clip fails.
     still_px
         Way of what moves most from frame to frame in a bookend that counts as still.
+    synchrony_gain
+        By how much a neighbouring sharp frame may fit a blurry one better than its own, over all
+        frames of the scene, as a share of what changes in between. Pairs that are right have -0.3
+        to -0.9, those of a camera that is a frame late as much above 0.
     ratio_percent
         Deviation of C2/C1 from the calibration that nineteen twentieths of the view must keep.
         2 % costs 48 dB, 5 % 40 dB: beyond, the light is wrong in a way that models learn.
@@ -69,6 +73,7 @@ class GateLimits(Part):
     alignment_px: Positive = 0.2
     alignment_error_px: Positive = 0.2
     still_px: Positive = 0.5
+    synchrony_gain: Annotated[float, Field(gt=0, lt=1)] = 0.2
     ratio_percent: Positive = 3.0
     flicker_percent: Positive = 3.0
     clipped_percent: Percent = 5.0

@@ -10,6 +10,7 @@ from bsd.document import Part
 GateName = Literal[
     "ledger",
     "bookend-alignment",
+    "synchrony",
     "local-ratio",
     "flicker",
     "clipping",
@@ -39,7 +40,7 @@ class GateResult(Part):
     value, limit
         What was measured and what it is held against, in `unit`; None where there is none.
     unit
-        "px", "%", "DN", "pairs", "frames" or "matches".
+        "px", "%", "DN", "pairs", "frames" or "matches"; empty for a share.
     text
         One line for a person: what was found, and where failed, what to do.
     frames

@@ -58,6 +58,11 @@ class Signature:
         return cls(points, descriptors.reshape(-1, 32))
 
 
+def tells(own: Sequence[Signature], limits: GateLimits) -> bool:
+    """Whether a clip shows enough detail to be known again: a wall is like any other."""
+    return any(len(each.points) >= limits.overlap_matches for each in own)
+
+
 class Overlap(NamedTuple):
     """How much of two signatures is the same: points that agree, and their share of the fewer."""
 
@@ -161,7 +166,7 @@ def overlap_gate(
                 text=f"shows the scene of {name}, which is in {other_split}, not in {split}:"
                 " put both into one split",
             )
-    told = bool(own) and any(len(each.points) >= limits.overlap_matches for each in own)
+    told = tells(own, limits)
     return GateResult(
         gate="scene-overlap",
         passed=True if told else None,

@@ -26,6 +26,7 @@ from dataset.gate.ratio import LocalRatio, block_ratio, level, local_ratio, mean
 from dataset.gate.result import GateResult
 from dataset.gate.scene import Signature, signature
 from dataset.gate.static import way_px
+from dataset.gate.synchrony import SynchronyWatch
 
 __all__ = ["AlignedPair", "ClipFacts", "ClipWatch"]
 
@@ -49,6 +50,9 @@ class ClipWatch:
         Of C1 and of C2.
     formats
         How the raw frames are to be read.
+    map_xy
+        (H1, W1, 2) float32: where in C2's upright view each pixel of C1's lies
+        (`PairModel.map_xy`); without it, gate "synchrony" has nothing to judge by.
     """
 
     def __init__(
@@ -56,10 +60,12 @@ class ClipWatch:
         limits: GateLimits,
         exposures_us: tuple[float, float],
         formats: Mapping[Role, FrameFormat],
+        map_xy: NDArray[np.float32] | None = None,
     ) -> None:
         self._limits = limits
         self._share = exposures_us[1] / exposures_us[0]
         self._forms = formats["blurry"], formats["sharp"]
+        self._synchrony = None if map_xy is None else SynchronyWatch(self._forms, map_xy)
         self._verdict: ClipVerdict | None = None
         self._lost = self._run = 0
         self._sides = Bookend("first"), Bookend("last")
@@ -113,6 +119,11 @@ class ClipWatch:
         repeated = self._compare(number, (blurry, sharp))
         ratio = float("nan") if repeated else raw_ratio(blurry, sharp, self._forms)
         self._raw_ratios.append(ratio)
+        if self._synchrony is not None:
+            if repeated:
+                self._synchrony.skip()
+            else:
+                self._synchrony.add(blurry, sharp)
         if pair is not None:
             self._developed_at.append(len(self._raw_ratios) - 1)
             self._look(number, pair)
@@ -203,6 +214,7 @@ class ClipWatch:
             {role: tuple(each) for role, each in self._repeated.items()},
             tuple(self._scene),
             self._share,
+            None if self._synchrony is None else self._synchrony.result(),
         )
 
     def _still_sides(self) -> Sides:

@@ -7,6 +7,7 @@ Values are DN of C1 above black, float32, of either sign: noise around black sta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -124,7 +125,8 @@ class PairDeveloper:
     Raises
     ------
     UserMistake
-        What both cameras see is too small for the size, or a crop is not covered.
+        What both cameras see is too small for the size, a crop is not covered, or the calibration
+        holds a factor that is no number above 0.
     """
 
     def __init__(
@@ -135,6 +137,15 @@ class PairDeveloper:
         threads: int = 1,
         crop: Crop | None = None,
     ) -> None:
+        _refuse_unusable(
+            {
+                "the matrix": model.matrix,
+                **{f"the black level of {role}": each for role, each in model.black_dn.items()},
+                **{f"the response of {role}": each for role, each in model.response.items()},
+            },
+            least=-np.inf,
+        )
+        _refuse_unusable({"the white level": model.white_dn}, least=0.0)
         self.model = model
         self.options = options or DevelopOptions()
         self._bands = Bands(threads)
@@ -151,6 +162,7 @@ class PairDeveloper:
             "blurry": _View(model, "blurry", _around(self.crop, model.shape_1, reach)),
             "sharp": _View(model, "sharp", part),
         }
+        _refuse_unusable({"the ratio of the flats": self.crop.of(model.ratio)}, least=0.0)
         shift = np.array([part.x, part.y], dtype=np.float32)
         moved = {id(each): each - shift for each in maps.values()}
         self._sharp = Resampler(
@@ -255,7 +267,11 @@ class _View:
         gain = model.pixel_gain_2 if role == "sharp" else None
         self._factor = None
         if gain is not None:
-            self._factor = np.asarray(1.0 / part.of(gain), dtype=np.float32)
+            used = part.of(gain)
+            if self._defects is not None:  # are repaired whatever stands there
+                used = np.where(self._defects, np.float32(1), used)
+            _refuse_unusable({"the gain of C2's pixels": used}, least=0.0)
+            self._factor = np.asarray(1.0 / used, dtype=np.float32)
 
     def linear(self, frame: Frame) -> tuple[Picture, Mask]:
         """(h, w) or (h, w, 3) float32 above black, and (h, w) clipped."""
@@ -294,6 +310,17 @@ def _less_black(raw: NDArray[Any], black: Picture, linear: Picture) -> None:
         even, odd = black[y & 1, 0], black[y & 1, 1]
         for x in range(width):
             linear[y, x] = np.float32(raw[y, x]) - (odd if x & 1 else even)
+
+
+def _refuse_unusable(factors: Mapping[str, NDArray[Any] | None], least: float) -> None:
+    """What is no number, or not above `least`, would run through every frame without a word."""
+    for name, values in factors.items():
+        if values is not None and not bool((np.isfinite(values) & (values > least)).all()):
+            bound = "" if least == -np.inf else f" above {least:g}"
+            raise UserMistake(
+                f"calibration: {name} holds what is no number{bound}; solve it again, from good"
+                " flats and darks"
+            )
 
 
 def _around(crop: Crop, shape: tuple[int, int], margin: int) -> Crop:

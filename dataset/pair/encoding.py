@@ -23,8 +23,9 @@ from calibration.kernel import compiled
 Picture = NDArray[np.float32]
 Codes = NDArray[np.uint8]
 
-LINEAR_OFFSET: Final = 2048
-"""Code of black in 16-bit linear frames, so that noise below black is kept."""
+LINEAR_OFFSET: Final = 8192
+"""Code of black in 16-bit linear frames: 14 % of white lies below, so that noise around black is
+kept, and the undershoot of interpolation and resampling beside a highlight."""
 
 _BUCKETS: Final = 4096
 
@@ -109,7 +110,9 @@ def _encode(picture: Picture, factor: Picture, levels: Picture, first: Codes, co
     for y in range(height):
         for x in range(width):
             for c in range(3):
-                v = min(max(picture[y, x, c] * factor[c], zero), one)
+                v = min(picture[y, x, c] * factor[c], one)
+                if not v > zero:  # NaN too, which has no bucket
+                    v = zero
                 code = first[int(v * buckets)]
                 while v >= levels[code]:
                     code += 1

@@ -120,14 +120,16 @@ blurry view, median / p95 | of the sharp view | gates passed |
 | {{ item.split }}/{{ item.sequence }} | {{ item.scene }} | {{ item.session }}/{{ item.clip }} \
 | {{ item.frames }} | {{ item.crop_px | join(", ") }} | {{ item.white_balance | rgb }} \
 | {{ item.blurry_blur_px | blur }} | {{ item.sharp_blur_px | blur }} \
-| {{ item.gates | selectattr("passed") | list | length }} of {{ item.gates | length }} |
+| {{ item.gates | selectattr("passed") | list | length }} of {{ item.gates | length }}\
+{% set open = item.gates | selectattr("passed", "none") | list | length %}\
+{{ ", %d had nothing to judge" % open if open }} |
 {% else %}
 No facts of single sequences were stated.
 {% endfor %}
 {% if has_linear %}
 
 Linear files hold uint16 samples of light; `dataset.json` states for each sequence how many \
-counts one DN of the blurry camera is.
+counts one DN of the blurry camera is, and which count is black.
 {% endif %}
 
 ## Limits

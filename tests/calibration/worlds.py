@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from calibration.solve.options import SolveOptions
 from tests.twin_session import SceneClip, Spec, TwinSession, twin_session
 
 NEAR = tuple(f"target-near-{number}" for number in range(1, 9))
@@ -23,6 +24,10 @@ LEAN = Spec(
     ),
 )
 """What a calibration needs and no more; hardly larger than the markers of its board allow."""
+
+LEAN_OPTIONS = SolveOptions(allow_missing=("near", "end"))
+LEAN_WORDS = ("--set", "allow_missing=[near,end]")
+"""What lets a lean session be solved."""
 
 WHOLE = Spec(scenes=(SceneClip(frames=4, bookend=1),))
 """All steps of a guide, at both ends, and a scene."""

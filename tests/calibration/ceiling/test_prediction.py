@@ -7,7 +7,7 @@ import pytest
 
 from calibration.solve.solution import solve
 from tests.calibration.ceiling.aligned import measured_db
-from tests.calibration.worlds import LEAN
+from tests.calibration.worlds import LEAN, LEAN_OPTIONS
 from tests.twin_session import SceneClip, twin_session
 
 pytestmark = pytest.mark.unit
@@ -19,7 +19,7 @@ SCENES = tuple(
 
 def test_aligned_frames_reach_the_ceilings_within_a_decibel(tmp_path):
     session = twin_session(replace(LEAN, scenes=SCENES))
-    calibration = solve(session.folder, tmp_path / "cal")
+    calibration = solve(session.folder, tmp_path / "cal", LEAN_OPTIONS)
     ceilings = calibration.document.settings[LEAN.setting].ceilings
     assert ceilings is not None
     assert ceilings.total_db is not None

@@ -8,7 +8,7 @@ import pytest
 from acquisition.rig import ROLES
 from calibration.solve.solution import solve
 from tests.calibration.solve.truth import LIMITS, errors_of, world_of
-from tests.calibration.worlds import NEAR
+from tests.calibration.worlds import LEAN_OPTIONS, NEAR
 from tests.twin_session import twin_session
 
 pytestmark = pytest.mark.unit
@@ -22,7 +22,7 @@ def test_a_calibration_tells_the_truth_of_its_world(tmp_path, seed, lens, mirror
     drawn = world_of(seed, lens, mirrors)
     spec = replace(drawn, size_px=(320, 240), end=False, missing=(*drawn.missing, *NEAR))
     session = twin_session(spec)
-    calibration = solve(session.folder, tmp_path / "cal")
+    calibration = solve(session.folder, tmp_path / "cal", LEAN_OPTIONS)
     errors = errors_of(session, calibration)
     over = [f.name for f in fields(errors) if getattr(errors, f.name) > getattr(LIMITS, f.name)]
     assert over == [], errors.text()

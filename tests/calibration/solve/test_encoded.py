@@ -8,6 +8,7 @@ from acquisition.rig import ROLES
 from calibration.solve.solution import solve
 from dataset.pair.development import DevelopOptions, PairDeveloper
 from tests.calibration.solve.encoded import encode_session, linear
+from tests.calibration.worlds import LEAN_OPTIONS
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.unit
 def test_a_session_of_encoded_colour_is_solved(lean_session, tmp_path):
     session = lean_session.copy(tmp_path / "session")
     encode_session(session)
-    calibration = solve(session.folder, tmp_path / "cal")
+    calibration = solve(session.folder, tmp_path / "cal", LEAN_OPTIONS)
     document = calibration.document
     codes = np.arange(68, 216)  # of what the series shows
     for role in ROLES:

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.calibration.worlds import forget, graft, only, told
+from tests.calibration.worlds import LEAN_WORDS, forget, graft, only, told
 from tests.twin_session import truncate
 
 pytestmark = pytest.mark.unit
@@ -104,7 +104,7 @@ def lost_clip(copy):
 def test_a_bad_session_is_refused(solve_verb, lean_session, tmp_path, spoil, code, words):
     copy = lean_session.copy(tmp_path / "session")
     spoil(copy)
-    found, stdout, stderr = solve_verb(copy.folder, "--out", tmp_path / "cal")
+    found, stdout, stderr = solve_verb(copy.folder, "--out", tmp_path / "cal", *LEAN_WORDS)
     assert found == code, stderr
     assert stdout == ""
     (line,) = told(stderr)

@@ -6,8 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
+from calibration.solve.options import SolveOptions
 from calibration.solve.solution import solve
-from tests.calibration.worlds import LEAN, forget, only, told
+from tests.calibration.worlds import LEAN, LEAN_OPTIONS, LEAN_WORDS, forget, only, told
 from tests.twin_session import twin_session
 
 pytestmark = pytest.mark.unit
@@ -39,7 +40,7 @@ def test_both_settings_are_solved_and_a_missing_dark_clip_is_told(
     both = lean_session.copy(tmp_path / "session")
     second = only("dark", "flat", setting=SECOND)
     add(both, second)
-    calibration = solve(both.folder, tmp_path / "cal")
+    calibration = solve(both.folder, tmp_path / "cal", LEAN_OPTIONS)
     assert calibration.settings == (SECOND, LEAN.setting)
     for name, true in ((SECOND, second), (LEAN.setting, both)):
         found = calibration.document.settings[name]
@@ -48,7 +49,7 @@ def test_both_settings_are_solved_and_a_missing_dark_clip_is_told(
         assert calibration.pair_model(name, found.start.utc).ratio.shape == (240, 320, 3)
     alone = lean_session.copy(tmp_path / "alone")
     add(alone, twin_session(second.spec, missing=(*second.spec.missing, "dark")))
-    code, _, stderr = solve_verb(alone.folder, "--out", tmp_path / "none")
+    code, _, stderr = solve_verb(alone.folder, "--out", tmp_path / "none", *LEAN_WORDS)
     (line,) = told(stderr)
     assert code == 1
     assert SECOND in line
@@ -59,7 +60,8 @@ def test_both_settings_are_solved_and_a_missing_dark_clip_is_told(
 def test_without_a_series_the_calibration_says_what_it_does_not_know(lean_session, tmp_path):
     copy = lean_session.copy(tmp_path / "session")
     forget(copy, "series")
-    document = solve(copy.folder, tmp_path / "cal").document
+    allowed = SolveOptions(allow_missing=("series", "near", "end"))
+    document = solve(copy.folder, tmp_path / "cal", allowed).document
     assert document.verdict == "good"
     assert document.cameras["sharp"].linearity is None
     assert document.cameras["sharp"].noise is None

@@ -69,6 +69,7 @@ class Take:
     scene: tuple[Shot, ...]
     last: tuple[Shot, ...]
     rows: NDArray[np.void]
+    map_xy: NDArray[np.float32] | None
     verdict: Any = "good"
 
 
@@ -133,7 +134,7 @@ def _take(fields: str, known: str, setting: str, frames: int) -> Take:
     first = tuple(camera.shoot(n) for n in range(ends[0]))
     scene = tuple(camera.shoot(n) for n in range(ends[0], ends[1]))
     last = tuple(camera.shoot(n) for n in range(ends[1], ends[2]))
-    return Take(setting, first, scene, last, ledger(frames))
+    return Take(setting, first, scene, last, ledger(frames), camera.map_xy())
 
 
 def ledger(frames: int) -> NDArray[np.void]:
@@ -171,6 +172,14 @@ class _Cameras:
         half_ns = self._setting.blurry_us * 500
         way_px = self._renderer.blur_px(centre_ns - half_ns, centre_ns + half_ns)
         return Shot(number, (raws[0], raws[1]), self._developed(raws), way_px)
+
+    def map_xy(self) -> NDArray[np.float32]:
+        """Of the calibration: where in C2 the pixels of C1 lie."""
+        width, height = self._known.sensor_1.width_px, self._known.sensor_1.height_px
+        y, x = np.mgrid[:height, :width].astype(np.float64)
+        inverse = np.linalg.inv(homography_c2_to_c1(self._known, 0))
+        u, v, w = (row[0] * x + row[1] * y + row[2] for row in inverse)
+        return np.stack([u / w, v / w], axis=2).astype(np.float32)
 
     def _light(self, camera: int, begin_ns: int, end_ns: int) -> NDArray[np.float32]:
         """Rendered once where nothing moves."""
@@ -237,7 +246,7 @@ def judge(clip: Take, limits: GateLimits | None = None, every: int = 2) -> Judge
     """A clip before the gates."""
     setting = Setting.parse(clip.setting)
     exposures_us = float(setting.blurry_us), float(setting.sharp_us)
-    watch = ClipWatch(limits or GateLimits(), exposures_us, FORMATS)
+    watch = ClipWatch(limits or GateLimits(), exposures_us, FORMATS, clip.map_xy)
     watch.ledger(clip.verdict, clip.rows)
     for shot in clip.first:
         watch.bookend(shot.number, shot.pair)

@@ -42,7 +42,8 @@ def test_a_good_clip_with_hard_shake_and_moving_things_passes(setting):
     assert judged.results["bookend-alignment"].value < 0.08
     assert judged.results["local-ratio"].value < 2.0
     assert judged.results["flicker"].value < 1.5
-    assert len(judged.results) == 11
+    assert len(judged.results) == 12
+    assert judged.results["synchrony"].value < -0.2
     assert judged.facts.shift_source == "bookends"
 
 
@@ -58,6 +59,48 @@ def test_alignment_refuses_a_turn_that_leaves_the_middle_in_place():
     judged = judge(spoilt("optics.alignment.rotation_mrad=7.5"))
     assert judged.failed == ["bookend-alignment"]
     assert np.hypot(*judged.facts.shift_px) < 0.1  # the mean tells nothing of it
+
+
+def late(clip: Take, frames: int) -> Take:
+    """The sharp camera is `frames` pulses late, as a skipped trigger or a stale buffer makes it."""
+    shots = (*clip.first, *clip.scene, *clip.last)
+    moved = [
+        replace(
+            shot,
+            raw=(shot.raw[0], other.raw[1]),
+            pair=replace(
+                shot.pair, sharp=other.pair.sharp, sharp_saturated=other.pair.sharp_saturated
+            ),
+        )
+        for at, shot in enumerate(shots)
+        for other in [shots[min(max(at - frames, 0), len(shots) - 1)]]
+    ]
+    ends = len(clip.first), len(clip.first) + len(clip.scene)
+    parts = moved[: ends[0]], moved[ends[0] : ends[1]], moved[ends[1] :]
+    first, scene, last = (tuple(part) for part in parts)
+    return changed(clip, first=first, scene=scene, last=last)
+
+
+@pytest.mark.parametrize("setting", ["1ms8ms", "2ms16ms", "3ms24ms"])
+@pytest.mark.parametrize("frames", [-1, 1, 2])
+def test_synchrony_refuses_a_camera_that_is_late(setting, frames):
+    judged = judge(late(good(setting), frames))
+    assert "synchrony" in judged.failed
+    assert judged.results["synchrony"].value > 0.8
+    assert f"sharp frame {frames:+d} pulses" in judged.results["synchrony"].text
+
+
+def test_synchrony_alone_sees_a_slow_scene_that_is_a_frame_late():
+    slow = world("rig_motion.rotation_mrad_s=[20,60,0]", shake=NO_SHAKE)
+    clip = take(without_motion(slow))
+    assert judge(clip).failed == []
+    assert judge(late(clip, 1)).failed == ["synchrony"]
+
+
+def test_synchrony_says_nothing_where_neighbours_are_alike_or_no_map_is_known():
+    still = take(without_motion(world(shake=NO_SHAKE)))
+    assert judge(late(still, 1)).results["synchrony"].passed is None
+    assert judge(changed(good(), map_xy=None)).results["synchrony"].passed is None
 
 
 def test_local_ratio_refuses_light_in_step_with_the_frames():

@@ -216,6 +216,48 @@ def test_what_cannot_be_developed_is_refused():
         DevelopOptions(size_px=(47, 32))
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 0.0, -1.0])
+@pytest.mark.parametrize("name", ["ratio", "pixel_gain_2", "white_dn"])
+def test_a_factor_that_is_no_number_above_zero_is_refused(name, wrong):
+    form = FrameFormat("RGGB", 12, 0.0)
+    values = {
+        "ratio": np.ones((*SHAPE_1, 3), np.float32),
+        "pixel_gain_2": np.ones(SHAPE_2, np.float32),
+        "white_dn": np.full(3, 3900.0),
+    }[name]
+    values[tuple(side // 2 for side in values.shape)] = wrong
+    with pytest.raises(UserMistake, match="no number above 0; solve it again"):
+        PairDeveloper(model(SHAPE_1, form, form, SHIFT, **{name: values}), SHAPE_2, SIZE)
+
+
+def test_what_lies_under_a_defect_or_outside_the_crop_does_not_matter():
+    form = FrameFormat("RGGB", 12, 0.0)
+    gain, defects = np.ones(SHAPE_2, np.float32), np.zeros(SHAPE_2, bool)
+    gain[SHAPE_2[0] // 2, SHAPE_2[1] // 2] = 0.0
+    defects[SHAPE_2[0] // 2, SHAPE_2[1] // 2] = True
+    ratio = np.ones((*SHAPE_1, 3), np.float32)
+    ratio[0, 0] = np.nan
+    fields = {"pixel_gain_2": gain, "ratio": ratio, "defects": {"blurry": None, "sharp": defects}}
+    developer = PairDeveloper(model(SHAPE_1, form, form, SHIFT, **fields), SHAPE_2, SIZE)
+    frame = np.full(SHAPE_2, 100, np.uint16)
+    pair = developer.develop(np.full(SHAPE_1, 100, np.uint16), frame)
+    np.testing.assert_allclose(pair.sharp, 100.0, atol=0.01)
+
+
+@pytest.mark.parametrize("name", ["response", "black_dn", "matrix"])
+def test_a_constant_that_is_no_number_is_refused(name):
+    form = FrameFormat("RGGB", 12, 0.0)
+    curve = np.linspace(0, 1000, 4096, dtype=np.float32)[:, None].repeat(3, axis=1)
+    curve[7] = np.nan
+    fields = {
+        "response": {"blurry": curve, "sharp": None},
+        "black_dn": {"blurry": np.zeros(4, np.float32), "sharp": np.full(4, np.nan, np.float32)},
+        "matrix": np.diag([1.0, np.nan, 1.0]),
+    }
+    with pytest.raises(UserMistake, match="no number; solve it again"):
+        PairDeveloper(model(SHAPE_1, form, form, SHIFT, **{name: fields[name]}), SHAPE_2, SIZE)
+
+
 @pytest.mark.parametrize("mirror", ["horizontal", "vertical"])
 def test_the_aligned_frame_is_the_virtual_rigs_truth(mirror):
     """True homography, true shading, no noise: what is left is demosaicing and resampling.

@@ -73,3 +73,20 @@ def test_constants_have_to_be_above_zero():
         Encoding.of((1, 0, 1), np.ones(3))
     with pytest.raises(ValueError, match="above 0"):
         Encoding.of((1, 1, 1), np.array([1.0, -1.0, 1.0]))
+
+
+def test_what_is_no_number_is_black_and_not_a_crash():
+    picture = np.full((2, 2, 3), np.nan, dtype=np.float32)
+    picture[1, 1] = (-np.inf, np.inf, 1.0)
+    codes = ENCODING.srgb(picture)
+    assert (codes[0] == 0).all()
+    assert codes[1, 1].tolist() == [0, 255, ENCODING.srgb(np.ones((1, 1, 3), np.float32))[0, 0, 2]]
+
+
+def test_linear_keeps_the_undershoot_beside_a_highlight():
+    """A tenth of white below black is within the codes."""
+    under = np.full((1, 1, 3), -0.1 * max(ENCODING.white_dn), dtype=np.float32)
+    codes = ENCODING.linear16(under)
+    back = (codes.astype(float) - LINEAR_OFFSET) / ENCODING.linear_codes_per_dn
+    np.testing.assert_allclose(back, under, rtol=1e-3)
+    assert codes.min() > 0
