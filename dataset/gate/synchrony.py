@@ -132,7 +132,7 @@ def _duel(rival: int, found: NDArray[np.float64]) -> Synchrony | None:
     if not changes.sum() > _STILL * len(changes):
         return None
     whole = float(np.abs(costs).sum())
-    better = float(-costs[costs < 0].sum())
+    better = float(np.abs(costs[costs < 0]).sum())
     agreement = better / whole if whole > 0 else 0.5
     return Synchrony(rival, float(-costs.sum() / changes.sum()), agreement, len(costs))
 

@@ -54,3 +54,16 @@ def test_drift_withholds_above_its_limit():
     assert found.withheld
     assert not drift(start, end, limit_px=0.5).withheld
     assert drift(start, start).max_px == 0.0
+
+
+def test_a_base_that_is_not_resolved_is_taken_as_large_as_it_may_be():
+    loose = made(np.array([10.0, 0.0]), np.array([300.0, 400.0]), 4000.0, 0.1)
+    assert not loose.resolved
+    # |b·f| + 2 σ = hypot(610, 800) px·mm.
+    assert loose.below_limit_from_mm == pytest.approx(1 / (1 / 4000 + 0.1 / np.hypot(610, 800)))
+    assert loose.below_limit_to_mm == pytest.approx(1 / (1 / 4000 - 0.1 / np.hypot(610, 800)))
+    assert loose.text().startswith("not resolved: ")
+    assert "|b·f| + 2 σ" in loose.text()
+    sharp = made(np.array([3000.0, 0.0]), np.array([300.0, 400.0]), 4000.0, 0.1)
+    assert sharp.below_limit_from_mm == pytest.approx(1 / (1 / 4000 + 0.1 / 3000))
+    assert "not resolved" not in sharp.text()

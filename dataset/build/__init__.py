@@ -1,0 +1,1 @@
+"""From recordings and their calibration to a dataset."""
