@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +24,10 @@ _WAY_OUT = "restore the file from its source"
 _BAND_ROWS = 64  # filtered rows stay in the processor's cache until they are compressed
 _HEADER_BYTES = 33  # signature and IHDR chunk
 _LEVEL = 1  # of 0 to 3: levels 2 and 3 cost up to twice the time for 1 % of the size
+_WINDOW_BYTES = 32768  # deflate's greatest distance
+_MARK_BYTES = 6  # four bytes at each of the places 0, 1 and 2
+_BUCKET_MASK = 8191  # isal's hash table at level 1
+_HEAD_BYTES = 256  # isal's state starts this close behind its Python object's address
 
 
 @compiled
@@ -50,16 +55,74 @@ def _filter_rows(
                 residual[x] = right[x] - np.uint8(mean)
 
 
+@compiled
+def _copy_marks(stream: NDArray[np.uint8], start: int, marks: NDArray[np.uint8]) -> None:
+    """Copy the first bytes of every window that lie in this part of the filtered stream."""
+    for window in range(marks.shape[0]):
+        for byte in range(marks.shape[1]):
+            place = window * _WINDOW_BYTES + byte - start
+            if 0 <= place < stream.size:
+                marks[window, byte] = stream[place]
+
+
+@compiled
+def _bucket(word: int) -> int:
+    """Place of four bytes, first the lowest, in the hash table: CRC-32C without inversions."""
+    remainder = word
+    for _ in range(32):
+        remainder = (remainder >> 1) ^ (0x82F63B78 if remainder & 1 else 0)
+    return remainder & _BUCKET_MASK
+
+
+@compiled
+def _touches(marks: NDArray[np.uint8], bucket: int) -> bool:
+    for window in range(marks.shape[0]):
+        for place in range(3):
+            if place == 1 and window > 0:
+                continue
+            word = 0
+            for byte in range(4):
+                word |= int(marks[window, place + byte]) << (8 * byte)
+            if _bucket(word) == bucket:
+                return True
+    return False
+
+
+def _chance(compressor: object, marks: NDArray[np.uint8]) -> bool:
+    """Whether the compressor's place in memory may have changed what it made of these marks.
+
+    At the start of a stream isal (2.31, igzip_icf_body_h1_gr_bt.asm, write_first_byte) hashes bits
+    16 to 47 of its state's address where it means the stream's bytes 2 to 5, so byte 2 is noted in
+    a bucket by chance. That changes the output only where the bucket is also that of bytes 0, 1 or
+    2, or of the places that 15 bits of distance cannot tell from 0 and 2, once in each window.
+    """
+    pages = {id(compressor) >> 16, (id(compressor) + _HEAD_BYTES) >> 16}
+    return any(_touches(marks, _bucket(page & 0xFFFFFFFF)) for page in pages)
+
+
 def _compressed(rows: NDArray[np.uint8], channels: int) -> bytes:
+    held = []  # larger than 64 KiB each: while they live, the next one lies in another page
+    while True:
+        compressor = isal_zlib.compressobj(level=_LEVEL)
+        content, marks = _encoded(rows, channels, compressor)
+        if not _chance(compressor, marks):
+            return content
+        held.append(compressor)
+
+
+def _encoded(
+    rows: NDArray[np.uint8], channels: int, compressor: Any
+) -> tuple[bytes, NDArray[np.uint8]]:
     height, width = rows.shape
-    compressor = isal_zlib.compressobj(level=_LEVEL)
     lines = np.empty((min(height, _BAND_ROWS), width + 1), np.uint8)
+    marks = np.zeros((height * (width + 1) // _WINDOW_BYTES + 1, _MARK_BYTES), np.uint8)
     parts = []
     for first in range(0, height, _BAND_ROWS):
         band = lines[: height - first]
         _filter_rows(rows, first, band, channels)
+        _copy_marks(band.reshape(-1), first * (width + 1), marks)
         parts.append(compressor.compress(band))
-    return b"".join([*parts, compressor.flush()])
+    return b"".join([*parts, compressor.flush()]), marks
 
 
 class TruncatedPng(UserMistake):

@@ -38,6 +38,8 @@ def verb(
 ) -> int:
     """Solve geometry and photometry between C1 and C2 from a session's calibration clips.
 
+    Example: python -m calibration.solve session --out cal
+
     Exit code 1: refused, or solved and withheld because a limit is broken.
     """
     from bsd.threads import available_cores, set_threads
