@@ -109,7 +109,7 @@ def _normed(seen: Blocks) -> Map | None:
 
 def _far_shift(first: Map, second: Map) -> tuple[float, float] | None:
     """A shift that gradients cannot tell, by phase correlation; None where there is none."""
-    height, width = (max(8, length // _COARSE) for length in first.shape)
+    height, width = (_transformed(length // _COARSE) for length in first.shape)
     window = np.outer(np.hanning(height), np.hanning(width))
     small = [cv2.resize(e, (width, height), interpolation=cv2.INTER_AREA) for e in (first, second)]
     waves = [((each - each.mean()) * window).astype(np.float64) for each in small]
@@ -118,6 +118,18 @@ def _far_shift(first: Map, second: Map) -> tuple[float, float] | None:
     if response < _LEAST_RESPONSE or math.hypot(*bins) < max(_FAR_BINS, _COARSE / 2):
         return None
     return bins[0] * _BIN_PX, bins[1] * _BIN_PX
+
+
+def _transformed(length: int) -> int:
+    """The largest even length up to this one, 8 at least, that a transform takes as it is.
+
+    OpenCV fills others up with zeros, and where it then has an odd number of samples, its phase
+    correlation tells a shift of half a sample of what stands still.
+    """
+    even = max(8, length // 2 * 2)
+    while even > 8 and cv2.getOptimalDFTSize(even) != even:
+        even -= 2
+    return even
 
 
 def _sums(
