@@ -67,7 +67,7 @@ class Parallax(Part):
         before = "" if self.resolved else "not resolved: "
         behind = "" if self.resolved else " (of |b·f| + 2 σ)"
         return (
-            f"{before}b·f = ({x:.0f} ± {x_sigma:.0f}, {y:.0f} ± {y_sigma:.0f}) px·mm; below"
+            f"{before}b·f = ({x:z.0f} ± {x_sigma:.0f}, {y:z.0f} ± {y_sigma:.0f}) px·mm; below"
             f" {self.limit_px:g} px from {self.below_limit_from_mm / 1000:.2f} m {end}{behind},"
             f" the map being that of {self.reference_mm / 1000:.2f} m"
         )

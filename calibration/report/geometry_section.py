@@ -24,6 +24,7 @@ from calibration.bundle.calibration import Calibration
 from calibration.bundle.document import Geometry, MapSolution
 from calibration.geometry.view_map import Lens
 from calibration.report.curves import parallax_chart
+from calibration.report.judgement import spoilt
 from calibration.report.view_maps import arrow_map, coverage_map, drift_shifts, uncertainty_map
 
 _STILL_PX: Final = 1e-6
@@ -34,9 +35,9 @@ def geometry_blocks(calibration: Calibration) -> Iterator[Block]:
     geometry = calibration.document.geometry
     yield FigureRow([_residuals(calibration), *_uncertainties(geometry), _cover(geometry)])
     yield Heading("Drift of the map", 3)
-    yield from _drift(geometry)
+    yield from _drift(geometry, spoilt(calibration.document, "drift of the map"))
     yield Heading("Parallax", 3)
-    yield from _parallax(geometry)
+    yield from _parallax(geometry, spoilt(calibration.document, "parallax"))
     yield Heading("What the map rests on", 3)
     for when, found in ends_of(geometry):
         yield Facts(list(_facts(found)), f"The map of the session's {when}.")
@@ -86,7 +87,14 @@ def _cover(geometry: Geometry) -> Figure:
     )
 
 
-def _drift(geometry: Geometry) -> Iterator[Block]:
+def _drift(geometry: Geometry, fault: str | None) -> Iterator[Block]:
+    if fault is not None:
+        yield Paragraph(
+            f"The target of the session's end cannot be used: {fault}. What moved since the start"
+            " is not known.",
+            "warning",
+        )
+        return
     if geometry.end is None or geometry.drift is None:
         yield Paragraph(
             "The target was not recorded at the end of the session: what moved since the start is"
@@ -112,8 +120,15 @@ def _drift(geometry: Geometry) -> Iterator[Block]:
     )
 
 
-def _parallax(geometry: Geometry) -> Iterator[Block]:
+def _parallax(geometry: Geometry, fault: str | None) -> Iterator[Block]:
     found = geometry.parallax
+    if fault is not None:
+        yield Paragraph(
+            f"The near target cannot be used: {fault}. Parallax is not known; behind one lens there"
+            " is none.",
+            "warning",
+        )
+        return
     if found is None:
         yield Paragraph(
             "There was no near target, so parallax is not known. Behind one lens there is none;"

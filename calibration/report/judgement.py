@@ -10,11 +10,28 @@ from calibration.bundle.document import CalibrationDocument, Item
 
 NOT_KNOWN: Final = "not known"
 _PIECE: Final = 26
+_SPOILT: Final = ("end: ", "near: ")
+"""How an item begins whose clips were recorded and cannot be used."""
 
 
 def broken_items(document: CalibrationDocument) -> tuple[Item, ...]:
     """Items whose limit is broken."""
     return tuple(item for item in document.items if item.passed is False)
+
+
+def spoilt(document: CalibrationDocument, name: str, setting: str = "") -> str | None:
+    """Why clips that an item rests on were recorded and cannot be used; None: they can, or none were.
+
+    Examples
+    --------
+    ``spoilt(document, "parallax")``: of the near target.
+    """
+    for item in document.items:
+        if (item.name, item.setting) == (name, setting) and item.value is None:
+            for prefix in _SPOILT:
+                if item.text.startswith(prefix):
+                    return item.text.removeprefix(prefix)
+    return None
 
 
 def verdict_blocks(document: CalibrationDocument) -> Iterator[Block]:
@@ -28,7 +45,8 @@ def verdict_blocks(document: CalibrationDocument) -> Iterator[Block]:
             f"Withheld: {many} broken, and no dataset is built with this calibration.", "warning"
         )
     for item in broken:
-        yield Paragraph(f"{_title(item)} is {figure_text(item)}: {item.text}.", "warning")
+        figure = "" if item.value is None else f" is {figure_text(item)}"
+        yield Paragraph(f"{_title(item)}{figure}: {item.text}.", "warning")
     for item in document.items:
         if item.passed is None and item.limit is not None:
             yield Paragraph(f"{_title(item)}: {item.text}.", "note")
@@ -92,7 +110,7 @@ def _in_pieces(text: str) -> str:
 def figure_text(item: Item) -> str:
     """``0.31 px, limit 0.2 px``."""
     limit = "" if item.limit is None else f", limit {number_text(item.limit)} {item.unit}"
-    return f"{number_text(item.value)} {item.unit}{limit}"
+    return f"{_with_unit(item.value, item.unit) or NOT_KNOWN}{limit}"
 
 
 def _title(item: Item) -> str:

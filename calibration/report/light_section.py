@@ -9,11 +9,14 @@ import numpy as np
 from acquisition.picture.view import CHANNELS
 from acquisition.rig import ROLES, Role
 from bsd.page import Block, Cell, Column, Figure, FigureRow, Heading, Paragraph, Table
+from bsd.phrase import counted
 from calibration.bundle.calibration import Calibration, format_of
-from calibration.bundle.document import FlatSolution, SettingPhotometry
+from calibration.bundle.document import CalibrationDocument, FlatSolution, SettingPhotometry
 from calibration.photometry.colour import ColourMatrix
+from calibration.photometry.flat import RatioDrift
 from calibration.report.chart import VIEW_NAMES
 from calibration.report.curves import black_chart, gain_chart
+from calibration.report.judgement import spoilt
 from calibration.report.view_maps import covered, ratio_map, ratio_reach
 
 _CHANNEL_WORDS = {"R": "red", "G": "green", "B": "blue"}
@@ -32,7 +35,14 @@ def light_blocks(calibration: Calibration, name: str) -> Iterator[Block]:
     yield FigureRow([_black(calibration, name, ends), _gains(ends)])
     yield _black_table(ends)
     yield _gain_table(ends)
-    if found.end is None:
+    fault = spoilt(calibration.document, "drift of the gains", name)
+    if fault is not None:
+        yield Paragraph(
+            f"The flat field of the session's end cannot be used: {fault}. What changed since the"
+            " start is not known.",
+            "warning",
+        )
+    elif found.end is None:
         yield Paragraph(
             "There is no flat field of the session's end: what changed since the start is not"
             " known, and every clip takes the levels of the start.",
@@ -176,12 +186,23 @@ def _ratio(calibration: Calibration, name: str, found: SettingPhotometry) -> Ite
         f" {100 * quality.sigma:.2g} %; colours reach to ± {100 * reach:g} %."
     )
     yield FigureRow(figures)
-    if f"ratio-end-{name}" in calibration.document.arrays:
-        moved = (calibration.array(f"ratio-end-{name}").astype(np.float64) - ratio)[seen]
-        yield Paragraph(
-            f"Start against end it differs by {100 * float(np.sqrt((moved**2).mean())):.2g} % RMS,"
-            f" {100 * float(np.abs(moved).max()):.2g} % at most; clips take what lies between."
-        )
+    if found.ratio_drift is not None:
+        yield from _ratio_drift(calibration.document, name, found.ratio_drift)
+
+
+def _ratio_drift(document: CalibrationDocument, name: str, drift: RatioDrift) -> Iterator[Block]:
+    limits = [
+        item.limit
+        for item in document.items
+        if (item.name, item.setting) == ("drift of the ratio flat", name) and item.limit is not None
+    ]
+    limit = "".join(f", limit {each:g} % RMS" for each in limits)
+    yield Paragraph(
+        f"Drift of the ratio flat, start against end: {drift.rms_percent:.2g} % RMS in the channel"
+        f" with the most, 95 % of the view below {drift.p95_percent:.2g} %{limit}. Below the limit a"
+        " clip takes what lies between both, by its time; above it, look for dust, for a lens that"
+        " turned, or for a field that was lit otherwise."
+    )
 
 
 def colour_blocks(found: ColourMatrix) -> Iterator[Block]:
@@ -219,7 +240,7 @@ def ceiling_blocks(found: SettingPhotometry) -> Iterator[Block]:
             "note",
         )
         return
-    views = "one view" if ceilings.pictures == 1 else f"{ceilings.pictures} views"
+    views = counted(ceilings.pictures, "view")
     total = "not known" if ceilings.total_db is None else f"{ceilings.total_db:.2f} dB"
     yield Table(
         (Column("ceiling"), Column("PSNR", right=True), Column("is")),

@@ -14,6 +14,7 @@ from acquisition.ledger.row import TakePart, Verdict
 from acquisition.picture.view import Cfa, FrameFormat, unflip
 from acquisition.session.record import SessionRecord
 from bsd.errors import FoundBad, UserMistake
+from bsd.phrase import counted
 from calibration.bundle.calibration import format_of
 from calibration.bundle.document import CalibrationDocument, Geometry, Item, SettingPhotometry
 from calibration.bundle.rig import CalibratedRig
@@ -183,7 +184,8 @@ def _not_predicted(name: str, why: str) -> Item:
 
 
 def _items(name: str, found: Ceilings) -> tuple[Item, ...]:
-    what = f"what a pair's own errors allow, predicted with {found.pictures} views of the session"
+    views = counted(found.pictures, "view")
+    what = f"what a pair's own errors allow, predicted with {views} of the session"
     rows = [("ceiling, systematic", found.systematic_db, what)]
     if found.total_db is not None:
         rows.append(("ceiling, total", found.total_db, "the same with C2's noise"))

@@ -103,7 +103,7 @@ def _geometry(
             found.uncertainty.rms_px,
             None,
             "px",
-            f"one sigma per coordinate over the view, {found.uncertainty.max_px:.3f} px at most",
+            f"one sigma per coordinate over the view, {found.uncertainty.max_px:.2g} px at most",
         )
         for channel, each in found.per_channel.items():
             yield _item(f"residual in {channel}, {when}", each.rms_px, None, "px", each.text())
