@@ -62,13 +62,13 @@ def _answer(document: CalibrationDocument, page: Path) -> dict[str, object]:
 
 
 def _tell(document: CalibrationDocument, page: Path) -> None:
-    from calibration.report.judgement import broken_items, figure_text
+    from calibration.report.judgement import broken_items, statement
 
     say = command.out().print
     say(document.verdict, markup=False)
     for item in broken_items(document):
         name = f"{item.name} {item.setting}".strip()
-        say(f"  {name}: {figure_text(item)}: {item.text}", markup=False)
+        say(f"  {name}: {statement(item)}", markup=False)
     say(f"  {page}", markup=False)
 
 

@@ -20,7 +20,7 @@ def broken_items(document: CalibrationDocument) -> tuple[Item, ...]:
 
 
 def spoilt(document: CalibrationDocument, name: str, setting: str = "") -> str | None:
-    """Why clips that an item rests on were recorded and cannot be used; None: they can, or none were.
+    """Why clips that were recorded for an item cannot be used; None: they can, or there are none.
 
     Examples
     --------
@@ -45,8 +45,8 @@ def verdict_blocks(document: CalibrationDocument) -> Iterator[Block]:
             f"Withheld: {many} broken, and no dataset is built with this calibration.", "warning"
         )
     for item in broken:
-        figure = "" if item.value is None else f" is {figure_text(item)}"
-        yield Paragraph(f"{_title(item)}{figure}: {item.text}.", "warning")
+        verb = ":" if item.value is None else " is"
+        yield Paragraph(f"{_title(item)}{verb} {statement(item)}.", "warning")
     for item in document.items:
         if item.passed is None and item.limit is not None:
             yield Paragraph(f"{_title(item)}: {item.text}.", "note")
@@ -107,10 +107,13 @@ def _in_pieces(text: str) -> str:
     return made
 
 
-def figure_text(item: Item) -> str:
-    """``0.31 px, limit 0.2 px``."""
+def statement(item: Item) -> str:
+    """``0.31 px, limit 0.2 px: WORDS``; of an item without a figure the words alone."""
+    figure = _with_unit(item.value, item.unit)
+    if figure is None:
+        return item.text
     limit = "" if item.limit is None else f", limit {number_text(item.limit)} {item.unit}"
-    return f"{_with_unit(item.value, item.unit) or NOT_KNOWN}{limit}"
+    return f"{figure}{limit}: {item.text}"
 
 
 def _title(item: Item) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 from acquisition.picture.view import CHANNELS
 from acquisition.rig import ROLES, Role
 from bsd.page import Block, Cell, Column, Figure, FigureRow, Heading, Paragraph, Table
-from bsd.phrase import counted
 from calibration.bundle.calibration import Calibration, format_of
 from calibration.bundle.document import CalibrationDocument, FlatSolution, SettingPhotometry
 from calibration.photometry.colour import ColourMatrix
@@ -198,10 +197,10 @@ def _ratio_drift(document: CalibrationDocument, name: str, drift: RatioDrift) ->
     ]
     limit = "".join(f", limit {each:g} % RMS" for each in limits)
     yield Paragraph(
-        f"Drift of the ratio flat, start against end: {drift.rms_percent:.2g} % RMS in the channel"
-        f" with the most, 95 % of the view below {drift.p95_percent:.2g} %{limit}. Below the limit a"
-        " clip takes what lies between both, by its time; above it, look for dust, for a lens that"
-        " turned, or for a field that was lit otherwise."
+        f"Drift of the ratio flat, start against end: {drift.rms_percent:.2g} % RMS in the"
+        f" channel with the most, 95 % of the view below {drift.p95_percent:.2g} %{limit}. Below"
+        " the limit a clip takes what lies between both, by its time; above it, look for dust, for"
+        " a lens that turned, or for a field that was lit otherwise."
     )
 
 
@@ -240,7 +239,7 @@ def ceiling_blocks(found: SettingPhotometry) -> Iterator[Block]:
             "note",
         )
         return
-    views = counted(ceilings.pictures, "view")
+    views = "one view" if ceilings.pictures == 1 else f"{ceilings.pictures} views"
     total = "not known" if ceilings.total_db is None else f"{ceilings.total_db:.2f} dB"
     yield Table(
         (Column("ceiling"), Column("PSNR", right=True), Column("is")),

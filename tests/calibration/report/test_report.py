@@ -16,6 +16,7 @@ from bsd.errors import EXIT_DONE, EXIT_FOUND_BAD, EXIT_USER_MISTAKE
 from calibration.bundle.array_file import write_array
 from calibration.bundle.calibration import Calibration
 from calibration.bundle.document import CALIBRATION_NAME, CalibrationDocument
+from calibration.photometry.flat import RatioDrift
 from calibration.photometry.response import Response
 from calibration.report.__main__ import app
 from calibration.report.judgement import item_verdict, number_text
@@ -204,6 +205,43 @@ def test_what_is_missing_is_told(cal: Path) -> None:
     assert "clip-007 its check found a fault: <too dark>" in seen.text
     assert "Drift of the map: the target was not recorded at the end" in seen.text
     assert "linearity, sharp not known –" in seen.text
+
+
+def test_clips_that_cannot_be_used_are_told_by_their_reason(cal: Path, capsys: Any) -> None:
+    document = CalibrationDocument.read(cal / CALIBRATION_NAME)
+    geometry = document.geometry.model_copy(update={"end": None, "drift": None, "parallax": None})
+    found = document.settings["2ms16ms"]
+    settings = {"2ms16ms": found.model_copy(update={"end": None, "ratio_drift": None})}
+    rig = document.rig.model_copy(update={"lens": "two_lenses"})
+    reasons = {"end": "clip-9: soft", "near": "clip-8: no board", "2ms16ms": "clip-7: too bright"}
+    items = judge(geometry, document.cameras, settings, rig, SolveOptions(), reasons)
+    _changed(cal, geometry=geometry, settings=settings, rig=rig, items=items, verdict="withheld")
+
+    assert _outcome(app, "calibration.report", [str(cal)]) == EXIT_FOUND_BAD
+    seen = _Reader(calibration_page(Calibration.read(cal)).to_html())
+
+    said = capsys.readouterr()
+    for text in (seen.text, said.out + said.err):
+        assert "None" not in text
+    assert "parallax: near: clip-8: no board" in said.out + said.err
+    assert "Withheld: 3 limits are broken" in seen.text
+    assert "Parallax: near: clip-8: no board." in seen.text
+    assert "The near target cannot be used: clip-8: no board." in seen.text
+    assert "The target of the session's end cannot be used: clip-9: soft." in seen.text
+    assert "The flat field of the session's end cannot be used: clip-7: too bright." in seen.text
+    for words in ("There was no near target", "was not recorded at the end", "There is no flat"):
+        assert words not in seen.text
+
+
+def test_the_drift_of_the_ratio_flat_is_told_with_its_limit(cal: Path) -> None:
+    found = CalibrationDocument.read(cal / CALIBRATION_NAME).settings["2ms16ms"]
+    drift = RatioDrift(rms_percent=0.321, p95_percent=0.654)
+    _changed(cal, settings={"2ms16ms": found.model_copy(update={"ratio_drift": drift})})
+
+    seen = _Reader(calibration_page(Calibration.read(cal)).to_html())
+
+    assert "Drift of the ratio flat, start against end: 0.32 % RMS" in seen.text
+    assert "95 % of the view below 0.65 %" in seen.text
 
 
 def test_a_response_is_drawn(cal: Path) -> None:
