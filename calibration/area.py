@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.interpolation import Kernel, Map, held, mirrored, mix
+from calibration.interpolation import TILE, Kernel, Map, held, mirrored, mix
 from calibration.kernel import compiled_fused
 
 Array = NDArray[np.float64]
 Flat = NDArray[np.float32]
-
-_BLOCK = 256
 
 
 class AreaAverage:
@@ -99,10 +97,10 @@ def _averaged_rows(
     height, width = source_shape
     maps, rows, columns = base.shape[0], base.shape[1], base.shape[2]
     taps = weights.shape[4]
-    colours = np.empty(3 * _BLOCK, dtype=np.float32)
+    colours = np.empty(3 * TILE, dtype=np.float32)
     for y in range(first, last):
-        for x in range(0, columns, _BLOCK):
-            n = min(_BLOCK, columns - x)
+        for x in range(0, columns, TILE):
+            n = min(TILE, columns - x)
             for channel in range(3):
                 plan = channel % maps
                 for i in range(n):
@@ -115,5 +113,5 @@ def _averaged_rows(
                             value = source[line + mirrored(column + k, width)]
                             part += weights[plan, y, x + i, 0, k] * np.float32(value)
                         total += weights[plan, y, x + i, 1, j] * part
-                    colours[channel * _BLOCK + i] = total
+                    colours[channel * TILE + i] = total
             mix(colours, n, gain, rows * columns, y * columns + x, matrix, out)

@@ -18,10 +18,10 @@ Kernel = Literal["keys", "spline"]
 Map = NDArray[np.float32]
 Flat = NDArray[np.float32]
 
-_TILE = 640
+TILE = 640
 _LANES = 16  # pixels that are worked on at once, wherever the processor is wide enough
 _WHOLE = np.uint64(2**64 - _LANES)
-_PATCH = _TILE + 3 + _LANES
+_PATCH = TILE + 3 + _LANES
 _RUN = 5  # numbers that describe a run
 
 # Rows: taps at −1, 0, 1, 2; columns: 1, t, t², t³ of the fraction t.
@@ -73,7 +73,7 @@ def plan(map_xy: Map, source_shape: tuple[int, int]) -> Plan:
     breaks = np.ones(base.shape[:2], dtype=np.bool_)
     breaks[:, 1:] = (np.diff(base[..., 0], axis=1) != 1) | (np.diff(base[..., 1], axis=1) != 0)
     breaks[:, 1:] |= safe[:, 1:] != safe[:, :-1]
-    breaks[:, ::_TILE] = True
+    breaks[:, ::TILE] = True
     row, begin = np.nonzero(breaks)
     end = np.append(begin[1:], 0)
     end[np.append(row[1:] != row[:-1], True)] = base.shape[1]
@@ -116,10 +116,10 @@ def separate(interleaved: NDArray[Any], first: int, last: int, area: int, planes
 def _polynomials(
     fraction: Flat, begin: int, n: int, c: NDArray[np.float32], weights: Flat, target: int
 ) -> None:
-    """Four weights of each fraction, as four rows of `_TILE` from `target` on."""
+    """Four weights of each fraction, as four rows of `TILE` from `target` on."""
     for tap in range(4):
         c0, c1, c2, c3 = c[tap, 0], c[tap, 1], c[tap, 2], c[tap, 3]
-        first = np.uint64(target + tap * _TILE)
+        first = np.uint64(target + tap * TILE)
         start = np.uint64(begin)
         for i in range(np.uint64(n)):
             t = fraction[start + i]
@@ -144,7 +144,7 @@ def _near(
     p0 = np.uint64(start)
     p1, p2, p3 = p0 + np.uint64(stride), p0 + np.uint64(2 * stride), p0 + np.uint64(3 * stride)
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
-    w0, tile = np.uint64(begin), np.uint64(_TILE)
+    w0, tile = np.uint64(begin), np.uint64(TILE)
     w1, w2, w3 = w0 + tile, w0 + two * tile, w0 + three * tile
     v0 = w3 + tile
     v1, v2, v3 = v0 + tile, v0 + two * tile, v0 + three * tile
@@ -189,12 +189,12 @@ def mix(
     matrix: NDArray[np.float32],
     out: Flat,
 ) -> None:
-    """Gain and matrix, from three rows of `_TILE` to interleaved colours."""
-    one, two, three = np.uint64(1), np.uint64(_TILE), np.uint64(3)
+    """Gain and matrix, from three rows of `TILE` to interleaved colours."""
+    one, two, three = np.uint64(1), np.uint64(TILE), np.uint64(3)
     size = np.uint64(n)
     if gain.size:
         for channel in range(3):
-            row = np.uint64(channel * _TILE)
+            row = np.uint64(channel * TILE)
             first = np.uint64(channel * plane + start)
             for i in range(size):
                 colours[row + i] *= gain[first + i]
@@ -266,8 +266,8 @@ def interpolated_rows(
     last: int,
 ) -> None:
     """Rows `first` to `last` of the result, in tiles that stay in the nearest cache."""
-    weights = np.empty(8 * _TILE + _LANES, dtype=np.float32)
-    colours = np.empty(3 * _TILE + _LANES, dtype=np.float32)
+    weights = np.empty(8 * TILE + _LANES, dtype=np.float32)
+    colours = np.empty(3 * TILE + _LANES, dtype=np.float32)
     patch = np.zeros(4 * _PATCH, dtype=np.float32)
     height, width = shape
     rows, columns = out_shape
@@ -276,20 +276,20 @@ def interpolated_rows(
     runs0, runs1, runs2 = runs
     for y in range(first, last):
         r0, r1, r2 = first_runs[0][y], first_runs[1][y], first_runs[2][y]
-        for x in range(0, columns, _TILE):
-            n = min(_TILE, columns - x)
+        for x in range(0, columns, TILE):
+            n = min(TILE, columns - x)
             start = y * columns + x
             _polynomials(fraction0, start, n, polynomials, weights, 0)
-            _polynomials(fraction0, plane + start, n, polynomials, weights, 4 * _TILE)
+            _polynomials(fraction0, plane + start, n, polynomials, weights, 4 * TILE)
             r0 = _runs(source, 0, height, width, runs0, r0, x, n, weights, patch, colours, 0)
             if not one_map:
                 _polynomials(fraction1, start, n, polynomials, weights, 0)
-                _polynomials(fraction1, plane + start, n, polynomials, weights, 4 * _TILE)
-            r1 = _runs(source, area, height, width, runs1, r1, x, n, weights, patch, colours, _TILE)
+                _polynomials(fraction1, plane + start, n, polynomials, weights, 4 * TILE)
+            r1 = _runs(source, area, height, width, runs1, r1, x, n, weights, patch, colours, TILE)
             if not one_map:
                 _polynomials(fraction2, start, n, polynomials, weights, 0)
-                _polynomials(fraction2, plane + start, n, polynomials, weights, 4 * _TILE)
+                _polynomials(fraction2, plane + start, n, polynomials, weights, 4 * TILE)
             r2 = _runs(
-                source, 2 * area, height, width, runs2, r2, x, n, weights, patch, colours, 2 * _TILE
+                source, 2 * area, height, width, runs2, r2, x, n, weights, patch, colours, 2 * TILE
             )
             mix(colours, n, gain, plane, start, matrix, out)
