@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.arrival import ARRIVAL
-from acquisition.clip.document import ClipHead
+from acquisition.clip.document import ClipCamera, ClipHead
 from acquisition.clip.sink import FrameShape
 from acquisition.clip.writer import ClipWriter
 from acquisition.rig import ROLES
@@ -62,7 +62,7 @@ def _record(part: Path, frames: list[Frame]) -> None:
         frames_asked=len(frames),
         sync="trigger",
         rig={},
-        cameras={},
+        cameras=dict.fromkeys(ROLES, ClipCamera(identity={}, configured={})),
     )
     writer = ClipWriter(part, head, dict.fromkeys(ROLES, _SHAPE))
     arrival = np.zeros(1, ARRIVAL)[0]
