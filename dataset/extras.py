@@ -133,6 +133,8 @@ def decode_map(content: bytes, where: str) -> NDArray[np.float32]:
         raise UserMistake(
             f"{where}: a map is float32 (h, w, 2), this is {found.dtype} {found.shape}"
         )
+    if not np.isfinite(found).all():
+        raise UserMistake(f"{where}: the map holds what is no number; restore the file from a copy")
     return np.asarray(found, np.float32)
 
 

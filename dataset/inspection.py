@@ -13,8 +13,8 @@ from bsd.provenance import sha256_file
 from bsd.threads import available_cores
 from dataset.agreement import contradictions
 from dataset.description import DESCRIPTION_NAME, DatasetDescription, is_sealed
-from dataset.inventory import check_beside, check_files, check_leftovers
-from dataset.layout import DOCUMENT_NAMES, WORK_NAME
+from dataset.inventory import check_beside, check_files, check_leftovers, gathered
+from dataset.layout import DOCUMENT_NAMES, WORK_NAME, is_extra_document
 from dataset.manifest import MANIFEST_NAME, Entry, read_manifest
 from dataset.screening import check_pairs, check_plain
 from dataset.splits import SPLITS_NAME, Splits
@@ -68,12 +68,17 @@ def verify(root: Path, hashes: bool = True, progress: Progress | None = None) ->
         found = check_files(root, entries, hashes, threads, show)
         described = documents.description
         listed = [*(described.documents if described else ()), *(item.path for item in entries)]
-        leftovers = check_leftovers(root, listed)
+        leftovers = [
+            item
+            for item in check_leftovers(root, listed)
+            if described or not is_extra_document(item.path)  # nothing tells what belongs to it
+        ]
         leftovers += contradictions(entries, documents.description, documents.splits)
         bad = {item.path for item in found}
         found += check_beside(root, entries, bad, threads, show)
         more, pairings = check_pairs(root, entries, bad, threads, show)
         found, files = found + more, len(entries)
+        found, leftovers = list(gathered(root, [*leftovers, *found], entries)), []
     return Verification(
         root=str(root),
         plain=plain,
@@ -110,6 +115,7 @@ def _documents(root: Path) -> _Documents:
             return reader(root / name)
         except UserMistake as error:
             text = str(error).removeprefix(f"{root / name}: ")
+            text += "" if "restore" in text else "; restore it from a copy"
             findings.append(Finding(path=name, kind="damaged", text=text))
             return None
 

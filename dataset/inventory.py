@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from numpy.typing import NDArray
 
 from bsd.document import PART_SUFFIX
 from bsd.errors import UserMistake
+from bsd.phrase import counted
 from bsd.provenance import sha256_file
 from dataset.extras import decode_extra, decode_map
 from dataset.layout import DOCUMENT_NAMES, MAP_NAME, WORK_NAME, is_own_part, product_of
@@ -123,7 +124,7 @@ def _array(shape: tuple[int, ...], dtype: str, cfa: str | None) -> str:
 
 
 def check_leftovers(root: Path, listed: Iterable[str] | None) -> list[Finding]:
-    """Unfinished work, and with `listed` every file that is neither listed nor a document."""
+    """Unfinished work; with `listed` also links, and files neither listed nor a document."""
     known = None if listed is None else {*listed, *DOCUMENT_NAMES}
     findings = []
     if (root / WORK_NAME).exists():
@@ -135,9 +136,61 @@ def check_leftovers(root: Path, listed: Iterable[str] | None) -> list[Finding]:
         if is_own_part(name):
             text = f"half-written file: remove it, or {_AGAIN}"
             findings.append(Finding(path=name, kind="unfinished", text=text))
+        elif known is not None and path.is_symlink():
+            text = "is a link, which a copy may lack: put what it points to in its place"
+            findings.append(Finding(path=printable(name), kind="link", text=text))
         elif known is not None and name not in known and not path.is_dir():
-            findings.append(Finding(path=name, kind="extra", text="is not in the manifest"))
+            text = "is not in the manifest"
+            findings.append(Finding(path=printable(name), kind="extra", text=text))
         elif known is None and name.endswith(PART_SUFFIX):
             text = "half-written file: remove it"
-            findings.append(Finding(path=name, kind="unfinished", text=text))
+            findings.append(Finding(path=printable(name), kind="unfinished", text=text))
     return findings
+
+
+def printable(name: str) -> str:
+    """A name as it may be shown: what a terminal would obey, or cannot show, is escaped."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in name
+    )
+
+
+def gathered(
+    root: Path, findings: Iterable[Finding], entries: Sequence[Entry]
+) -> Iterator[Finding]:
+    """The findings, with one for each folder that is missing or foreign as a whole."""
+    held = {str(parent) for entry in entries for parent in PurePosixPath(entry.path).parents}
+    held |= {"qc"}
+    folders: dict[tuple[Kind, str], list[Finding]] = {}
+    for item in findings:
+        folder = None
+        if item.kind == "missing":
+            folder = _outermost(item.path, lambda name: not (root / name).exists())
+        elif item.kind == "extra":
+            folder = _outermost(item.path, lambda name: name not in held)
+        folders.setdefault((item.kind, folder or item.path), []).append(item)
+    gone = {
+        name: _below(name, found) for (kind, name), found in folders.items() if kind == "missing"
+    }
+    for (kind, name), found in folders.items():
+        if len(found) == 1:
+            yield found[0]
+            continue
+        files = counted(len(found), "file")
+        text = f"{files} of the manifest: the whole folder is not on the disk"
+        if kind == "extra":
+            text = f"a folder of {files} that are not in the manifest"
+            same = [other for other, names in gone.items() if names == _below(name, found)]
+            text += f"; has the files of {same[0]}: rename it" if same else ""
+        yield Finding(path=name, kind=kind, text=text)
+
+
+def _outermost(path: str, is_such: Callable[[str], bool]) -> str | None:
+    """The outermost folder above a file that is such a one."""
+    folders = [str(folder) for folder in PurePosixPath(path).parents][:-1]
+    return next((folder for folder in reversed(folders) if is_such(folder)), None)
+
+
+def _below(folder: str, findings: Iterable[Finding]) -> set[str]:
+    return {item.path.removeprefix(f"{folder}/") for item in findings}

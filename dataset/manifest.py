@@ -19,6 +19,7 @@ from bsd.document import Document, Part, atomic_path, first_fault
 from bsd.errors import UserMistake
 
 MANIFEST_NAME = "manifest.jsonl"
+_LONGEST_PATH = 255  # bytes that a file system takes for one name
 Mark = Literal["rate-mismatch", "stepped", "long-sharp-shutter", "shutter-unknown"]
 
 
@@ -123,7 +124,7 @@ class Entry(Part):
     @classmethod
     def _inside(cls, path: str) -> str:
         pure = PurePosixPath(path)
-        strange = "\\" in path or "\0" in path
+        strange = "\\" in path or not path.isprintable() or len(path.encode()) > _LONGEST_PATH
         if pure.is_absolute() or ".." in pure.parts or str(pure) != path or strange:
             raise ValueError("must be a plain path inside the dataset")
         return path
@@ -200,4 +201,6 @@ def _entry(line: str, where: str) -> Entry:
     try:
         return Entry.model_validate_json(line)
     except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":  # not the line again, which may be long
+            raise UserMistake(f"{where}: cut off, or not JSON; restore the file") from error
         raise UserMistake(f"{where}: {first_fault(error)}; restore the file") from error

@@ -14,6 +14,7 @@ from dataset.splits import Split
 Kind = Literal[
     "missing",
     "extra",
+    "link",
     "changed",
     "truncated",
     "swapped",

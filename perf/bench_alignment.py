@@ -28,7 +28,7 @@ def run(report: Report) -> None:
     """Add the whole alignment with one and two threads, and demosaicing."""
     before = cv2.getNumThreads()
     try:
-        for threads in range(1, min(2, available_cores()) + 1):
+        for threads in range(1, min(report.sized(2, 1), available_cores()) + 1):
             cv2.setNumThreads(threads)
             bands = Bands(threads)
             _alignment(report, threads, bands)

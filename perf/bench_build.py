@@ -1,208 +1,157 @@
-"""Building a dataset: seconds a pair, one worker and two, beside the usual script.
+"""`dataset.build` from sealed clips to a finished tree: seconds a pair, one worker and two.
 
-Two sequences of noisy raw pairs, 1280x720 at 12 bits, are developed, encoded, hashed and written
-at 640x480 as `dataset.build` does it; reading clips and the gates are told apart. The time of a
-whole BSD is an extrapolation from these seconds, and is said to be one.
+The verb runs as a process of its own on 1280x720 clips of 12 bit: it reads and hashes them, runs
+all gates, develops, encodes, hashes and writes pairs of 640x480, and all documents. A pair's time
+is that of the whole run, without what the same command takes when nothing is left to do. The time
+of a whole BSD is an extrapolation from it, and is said to be one.
 """
 
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from contextlib import closing
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from acquisition.picture.view import FrameFormat
+from acquisition.clip.reader import Clip
+from acquisition.rig import ROLES
 from bsd.threads import available_cores
-from calibration.pair_model import PairModel
-from dataset.executor import Advance, run_jobs
-from dataset.extras import PairExtras
-from dataset.gate.limits import GateLimits
+from dataset import extras, writer
+from dataset.build import construction, develop_job, inspection_job
+from dataset.build.config import BuildConfig
+from dataset.build.construction import build
+from dataset.build.request import BuildRequest
 from dataset.gate.watch import ClipWatch
-from dataset.manifest import CaptureSource
-from dataset.opening import held_tree
 from dataset.pair.development import PairDeveloper
 from dataset.pair.encoding import Encoding
-from dataset.pair.raw import RawPair
-from dataset.splits import Split
-from dataset.writer import SequenceWriter
+from perf.build_material import BuildMaterial, build_material
 from perf.harness import Report, Row, Timing
+from perf.stage_clock import Place, StageClock
 
-_SHAPE = (720, 1280)
-_PAIRS = 40
-_WARM_UP = 4
+_SIZE_PX, _TRIAL_SIZE_PX = (1280, 720), (256, 192)
+_OUT, _TRIAL_OUT = "640x480", "176x132"
+_CLIPS = 2
+_FRAMES, _TRIAL_FRAMES = 100, 10
 _REPEATS = 3
-_POOL = 6
 _BSD_PAIRS = 3 * (80 * 100 + 20 * 150)  # three settings of 100 sequences
-_GATE_EVERY = 5
-_FORM = FrameFormat("RGGB", 12, 64.0)
-_EXPOSURES_US = (16_000.0, 2_000.0)
-_C2_TO_C1 = np.array([[1.001, 0.004, -3.3], [-0.004, 1.001, 2.1], [1e-7, -2e-7, 1.0]])
-_SOURCE = CaptureSource(
-    session="perf", clip="clip-000", clip_sha256="0" * 64, pulse=0, calibration_sha256="0" * 64
-)
+_LONGEST_S = 1800
+_ALL = {"RGB, RAW, Linear, masks": "rgb,raw,linear,masks"}
+_KINDS = {"RGB": "rgb"} | _ALL
 
-Frame = NDArray[np.uint16]
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One sequence: `kind` is ``rgb``, ``all`` (and RAW, Linear, Mask) or ``script``."""
-
-    root: Path
-    split: Split
-    kind: str
+_STAGES: Mapping[str, tuple[Place, ...]] = {
+    "reading clips": ((inspection_job, "raw_pair"), (inspection_job, "clip_sha256")),
+    "gates": ((ClipWatch, "scene"), (ClipWatch, "bookend"), (ClipWatch, "results")),
+    "development": ((PairDeveloper, "develop"),),
+    "encoding": (
+        (Encoding, "srgb"),
+        (Encoding, "linear16"),
+        (writer, "encode_png"),
+        (extras, "encode_png"),
+        (extras, "encode_tiff"),
+        (develop_job, "_extras"),
+    ),
+    "hashing": ((writer, "sha256_bytes"),),
+    "writing": ((writer, "write_bytes"),),
+    "fsync": ((os, "fsync"),),
+    "documents": ((construction, "put_documents"), (construction, "finish_tree")),
+}
 
 
 def run(report: Report) -> None:
-    """Add both sets of products with one and two workers, and the gates."""
-    for workers in range(1, min(2, available_cores()) + 1):
-        usual = _measured("script", workers)
-        for kind, words in (("rgb", "RGB"), ("all", "RGB, RAW, Linear, masks")):
-            ours = _measured(kind, workers)
-            hours = ours.median_s * _BSD_PAIRS / 3600
-            note = (
-                f"{1 / ours.median_s:.1f} pairs/s; all of BSD, {_BSD_PAIRS} pairs, would take"
-                f" {hours:.2f} h by extrapolation; usual: OpenCV script, RGB alone;"
-                f" load {os.getloadavg()[0]:.1f} on {available_cores()} cores"
-            )
-            plural = "s" if workers > 1 else ""
-            name = f"build 640x480, {words}, {workers} worker{plural}"
-            report.add(Row(name, ours, usual, None, _REPEATS, note))
-    seen, passed = _gates(True), _gates(False)
-    share = (seen.median_s + (_GATE_EVERY - 1) * passed.median_s) / _GATE_EVERY
-    report.add(
-        Row(
-            "gates of a scene pair: raw alone beside developed",
-            passed,
-            seen,
-            None,
-            _POOL,
-            f"development included; every {_GATE_EVERY}th is: {share * 1e3:.0f} ms a pair",
-        )
+    """Add both sets of products with one and two workers, and say where the time goes."""
+    size_px = report.sized(_SIZE_PX, _TRIAL_SIZE_PX)
+    repeats = report.sized(_REPEATS, 1)
+    with tempfile.TemporaryDirectory(prefix="bsd-perf-") as name:
+        folder = Path(name)
+        frames = report.sized(_FRAMES, _TRIAL_FRAMES)
+        material = build_material(folder / "material", size_px, _CLIPS, frames)
+        out_px = report.sized(_OUT, _TRIAL_OUT)
+        usual = _timing([_script_s(material, folder) for _ in range(repeats)])
+        for words, formats in report.sized(_KINDS, _ALL).items():
+            for workers in range(1, min(report.sized(2, 1), available_cores()) + 1):
+                options = ["--size", out_px, "--formats", formats, "--workers", str(workers)]
+                found = [_pair_s(material, folder, options) for _ in range(repeats)]
+                ours, cpu = (_timing([pair[at] for pair in found]) for at in (0, 1))
+                note = _note(ours, cpu)
+                report.add(Row(_named(words, workers), ours, usual, None, repeats, note))
+            report.console.print(f"  {_shares(material, folder, out_px, formats)}", highlight=False)
+
+
+def _named(words: str, workers: int) -> str:
+    return f"dataset.build 640x480, {words}, {workers} worker{'s' if workers > 1 else ''}"
+
+
+def _note(ours: Timing, cpu: Timing) -> str:
+    hours = ours.median_s * _BSD_PAIRS / 3600
+    return (
+        f"{1 / ours.median_s:.1f} pairs/s, {cpu.median_s * 1e3:.0f} ms CPU a pair; all of BSD,"
+        f" {_BSD_PAIRS} pairs, would take {hours:.2f} h by extrapolation; usual:"
+        f" OpenCV script in one process, no gates;"
+        f" load {os.getloadavg()[0]:.1f} on {available_cores()} cores"
     )
 
 
-def _measured(kind: str, workers: int) -> Timing:
-    """Seconds a pair while `workers` processes write, each its own sequence."""
-    found = []
-    for _ in range(_REPEATS):
-        with tempfile.TemporaryDirectory() as folder, held_tree(Path(folder) / "tree", "{}\n"):
-            splits: tuple[Split, ...] = ("train", "test")
-            jobs = [_Work(Path(folder) / "tree", each, kind) for each in splits[:workers]]
-            each_s = run_jobs(_write, jobs, workers)
-            found.append(1 / sum(1 / pair_s for pair_s in each_s))
+def _timing(found: list[float]) -> Timing:
     return Timing(statistics.median(found), min(found), max(found))
 
 
-def _write(work: _Work, threads: int, _advance: Advance) -> float:
-    """Seconds a pair of one sequence, without the start."""
-    frames = _frames()
-    if work.kind == "script":
-        folder = work.root / work.split
-        folder.mkdir()
-        one = partial(_script, folder)
-        for index in range(_WARM_UP):
-            one(index, *frames[index % _POOL])
-        begin = time.perf_counter()
-        for index in range(_PAIRS):
-            one(index, *frames[index % _POOL])
-        return (time.perf_counter() - begin) / _PAIRS
-    model = _model()
-    coded = Encoding.of((1.6, 1.0, 1.4), model.white_dn)
-    with closing(PairDeveloper(model, _SHAPE, threads=threads)) as developer:
-        cut = RawPair(model, _SHAPE, developer.crop)
-        with SequenceWriter(work.root, work.split, "000", threads) as writer:
-            begin = 0.0
-            for index in range(_WARM_UP + _PAIRS):
-                if index == _WARM_UP:
-                    begin = time.perf_counter()
-                _append(writer, developer, coded, cut if work.kind == "all" else None, index)
-        return (time.perf_counter() - begin) / _PAIRS
-
-
-def _append(
-    writer: SequenceWriter,
-    developer: PairDeveloper,
-    coded: Encoding,
-    cut: RawPair | None,
-    index: int,
-) -> None:
-    blurry, sharp = _frames()[index % _POOL]
-    pair = developer.develop(blurry, sharp)
-    extras = None
-    if cut is not None:
-        extras = PairExtras(
-            cut.cut(blurry, sharp),
-            (cut.cfa, cut.cfa_2),
-            _FORM.bits,
-            (coded.linear16(pair.blurry), coded.linear16(pair.sharp)),
-            (pair.blurry_saturated, pair.sharp_saturated),
-        )
-    writer.append(coded.srgb(pair.blurry), coded.srgb(pair.sharp), _SOURCE, extras)
-
-
-def _script(folder: Path, index: int, blurry: Frame, sharp: Frame) -> None:
-    """What a user would write: OpenCV's demosaicing and warp, a power law, PNG by OpenCV."""
-    for name, raw, warped in (("blurry", blurry, False), ("sharp", sharp, True)):
-        image = cv2.demosaicing(raw, cv2.COLOR_BayerBG2BGR)
-        if warped:
-            size = (_SHAPE[1], _SHAPE[0])
-            image = cv2.warpPerspective(image, _C2_TO_C1, size, flags=cv2.INTER_CUBIC)
-        part = image[120:600, 320:960].astype(np.float32)
-        shown = np.clip((part - 64.0) / 3900.0, 0, 1) ** (1 / 2.2) * 255
-        cv2.imwrite(str(folder / f"{name}-{index:08d}.png"), np.round(shown).astype(np.uint8))
-
-
-def _gates(is_developed: bool) -> Timing:
-    """Seconds a pair of the scene takes of the gates, developed or not."""
-    found = []
-    watch = ClipWatch(GateLimits(), _EXPOSURES_US, {"blurry": _FORM, "sharp": _FORM})
-    with closing(PairDeveloper(_model(), _SHAPE)) as developer:
-        for index, (blurry, sharp) in enumerate((*_frames(), *_frames())):
-            begin = time.perf_counter()
-            pair = developer.develop(blurry, sharp) if is_developed else None
-            watch.scene(index, blurry, sharp, pair)
-            found.append(time.perf_counter() - begin)
-    warm = found[_POOL:]
-    return Timing(statistics.median(warm), min(warm), max(warm))
-
-
-@lru_cache(maxsize=1)
-def _frames() -> tuple[tuple[Frame, Frame], ...]:
-    """Textured mosaics that pan, with the noise of a sensor."""
-    generator = np.random.default_rng(8)
-    coarse = generator.random((60, 110)).astype(np.float32)
-    wide = cv2.resize(coarse, (_SHAPE[1] + 40 * _POOL, _SHAPE[0]), interpolation=cv2.INTER_CUBIC)
-    made = []
-    for index in range(_POOL):
-        scene = 200 + 2600 * wide[:, 40 * index : 40 * index + _SHAPE[1]]
-        pair = [
-            np.clip(view + generator.normal(0, 12, _SHAPE), 0, 4095).astype(np.uint16)
-            for view in (cv2.blur(scene, (9, 1)), scene)
-        ]
-        made.append((pair[0], pair[1]))
-    return tuple(made)
-
-
-@lru_cache(maxsize=1)
-def _model() -> PairModel:
-    """A calibration: a homography, even shading, a colour matrix."""
-    y, x = np.mgrid[: _SHAPE[0], : _SHAPE[1]].astype(np.float64)
-    places = np.stack([x, y, np.ones_like(x)], axis=-1) @ np.linalg.inv(_C2_TO_C1).T
-    grid = np.ascontiguousarray(places[..., :2] / places[..., 2:], dtype=np.float32)
-    black = np.full(4, _FORM.black_dn, dtype=np.float32)
-    return PairModel(
-        formats={"blurry": _FORM, "sharp": _FORM},
-        black_dn={"blurry": black, "sharp": black},
-        map_xy={"R": grid, "G": grid, "B": grid},
-        ratio=np.ones((*_SHAPE, 3), dtype=np.float32),
-        matrix=np.array([[1.10, -0.06, -0.04], [-0.03, 1.06, -0.03], [0.01, -0.12, 1.11]]),
-        white_dn=np.full(3, 3900.0),
+def _pair_s(material: BuildMaterial, folder: Path, options: list[str]) -> tuple[float, float]:
+    """Seconds a pair of the verb, and of all cores, without start and end of the process."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        whole, again = (_verb_s(material, Path(name) / "out", options) for _ in range(2))
+    wall_s, cpu_s = (
+        (first - second) / material.pairs for first, second in zip(whole, again, strict=True)
     )
+    return wall_s, cpu_s
+
+
+def _verb_s(material: BuildMaterial, out: Path, options: list[str]) -> tuple[float, float]:
+    words = ["--session", material.session, "--calibration", material.calibration, "--out", out]
+    line = [sys.executable, "-m", "dataset.build", *map(str, words), *options]
+    begin, before = time.perf_counter(), os.times()
+    done = subprocess.run(line, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"dataset.build: exit code {done.returncode}: {done.stderr.strip()}")
+    after = os.times()
+    cpu_s = after.children_user - before.children_user
+    cpu_s += after.children_system - before.children_system
+    return time.perf_counter() - begin, cpu_s
+
+
+def _shares(material: BuildMaterial, folder: Path, out_px: str, formats: str) -> str:
+    """Where the time of a build with one worker goes, over its threads."""
+    clock = StageClock(_STAGES)
+    with tempfile.TemporaryDirectory(dir=folder) as name, clock.watching():
+        config = BuildConfig.of(None, size=out_px, formats=formats)
+        sessions, calibrations = (material.session,), (material.calibration,)
+        build(BuildRequest(sessions, calibrations, Path(name) / "out", config))
+    return ", ".join(f"{stage} {100 * share:.0f} %" for stage, share in clock.shares().items())
+
+
+def _script_s(material: BuildMaterial, folder: Path) -> float:
+    """Seconds a pair of what a user would write: OpenCV all the way, PNG files, no gates."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        begin = time.perf_counter()
+        for path in sorted(material.session.rglob("*.h5")):
+            with Clip.open(path) as clip:
+                for role in ROLES:
+                    frames = clip.frames(role)
+                    for index in range(material.pairs // _CLIPS):
+                        _script(np.asarray(frames[index]), Path(name) / f"{role}-{index:08d}.png")
+        return (time.perf_counter() - begin) / material.pairs
+
+
+def _script(raw: np.ndarray[tuple[int, ...], np.dtype[np.uint16]], path: Path) -> None:
+    image = cv2.demosaicing(raw, cv2.COLOR_BayerBG2BGR)
+    height, width = raw.shape
+    if path.name.startswith("sharp"):
+        moved = np.array([[1.0, 0.0, 4.0], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0]])
+        image = cv2.warpPerspective(image, moved, (width, height), flags=cv2.INTER_CUBIC)
+    part = image[height // 6 : -height // 6, width // 4 : -width // 4].astype(np.float32)
+    shown = np.clip((part - 64.0) / 4031.0, 0, 1) ** (1 / 2.2) * 255
+    cv2.imwrite(str(path), np.round(shown).astype(np.uint8))

@@ -15,7 +15,7 @@ from dataset.png import encode_png
 from dataset.tree import Tree
 from perf.harness import Report
 
-_SIZES_PX = ((640, 480), (1280, 720))
+_SIZES_PX, _TRIAL_SIZES_PX = ((640, 480), (1280, 720)), ((320, 256),)
 _SEQUENCE_FRAMES = 24
 _WINDOW_FRAMES, _CROP_PX = 8, 256
 _AIM = 10.0
@@ -26,7 +26,7 @@ def run(report: Report) -> None:
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        for width, height in _SIZES_PX:
+        for width, height in report.sized(_SIZES_PX, _TRIAL_SIZES_PX):
             with TemporaryDirectory(prefix="bsd-perf-") as folder:
                 root = Path(folder)
                 tree = _tree(root / "set", width, height)

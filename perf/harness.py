@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Report", "Row", "Timing", "compare"]
+__all__ = ["Failure", "Report", "Row", "Timing", "compare"]
 
 Job = Callable[[], object]
+Size = TypeVar("Size")
 
 _LOG_WIDTH = 120
 
@@ -74,6 +76,14 @@ class Row:
         return {**asdict(self), "ratio": self.ratio, "verdict": self.verdict}
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A benchmark that did not run through: its name, and why in one line."""
+
+    name: str
+    failure: str
+
+
 def compare(
     name: str,
     ours: Job,
@@ -82,6 +92,7 @@ def compare(
     repeats: int = 9,
     *,
     note: str = "",
+    warm_up: bool = True,
 ) -> Row:
     """Time two jobs in turn: one warm-up of each, then usual, ours, usual, ours, ...
 
@@ -97,6 +108,8 @@ def compare(
         Timed calls of each, at least 1.
     note
         Shown behind the row and in the JSON.
+    warm_up
+        Whether each is called once before it is timed.
 
     Returns
     -------
@@ -110,8 +123,9 @@ def compare(
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
-    usual()
-    ours()
+    if warm_up:
+        usual()
+        ours()
     usual_s: list[float] = []
     ours_s: list[float] = []
     for _ in range(repeats):
@@ -121,14 +135,34 @@ def compare(
 
 
 class Report:
-    """The rows of one run: printed as they come, then as a table, and written as JSON."""
+    """The rows of one run: printed as they come, then as a table, and written as JSON.
 
-    def __init__(self, console: Console | None = None) -> None:
+    Parameters
+    ----------
+    console
+        Where to print.
+    trial
+        True: one call of each job without a warm-up, and the small ones of the sizes, to see that
+        a benchmark runs through at all. Its figures mean nothing.
+    """
+
+    def __init__(self, console: Console | None = None, *, trial: bool = False) -> None:
+        self.trial = trial
         # A pipe has no width of its own; 80 columns would fold the table.
         self.console = console or Console()
         if not self.console.is_terminal:
             self.console.width = max(self.console.width, _LOG_WIDTH)
         self.rows: list[Row] = []
+        self.failures: list[Failure] = []
+
+    def sized(self, full: Size, trial: Size) -> Size:
+        """A size or a count of repeats: the full one, or that of a trial."""
+        return trial if self.trial else full
+
+    def fail(self, name: str, failure: str) -> None:
+        """Keep that a benchmark did not run through, and print it."""
+        self.failures.append(Failure(name, failure))
+        self.console.print(f"{name}: {failure}", markup=False, highlight=False, soft_wrap=True)
 
     def add(self, row: Row) -> Row:
         """Keep a row and print it in one line."""
@@ -153,8 +187,10 @@ class Report:
         *,
         note: str = "",
     ) -> Row:
-        """`compare`, and `add` what it gives."""
-        return self.add(compare(name, ours, usual, aim_ratio, repeats, note=note))
+        """`compare`, and `add` what it gives; in a trial each job is called once."""
+        count = self.sized(repeats, 1)
+        warm_up = not self.trial
+        return self.add(compare(name, ours, usual, aim_ratio, count, note=note, warm_up=warm_up))
 
     def table(self) -> Table:
         """All rows as one table: medians with least and most in brackets."""
@@ -172,11 +208,14 @@ class Report:
                 "" if row.aim_ratio is None else f"{row.aim_ratio:g}x",
                 row.verdict,
             )
+        for each in self.failures:
+            table.add_row(each.name, "", "", "", "", each.failure)
         return table
 
     def write_json(self, path: Path) -> None:
-        """Write the rows as a JSON list, seconds per call throughout."""
+        """Write rows, then failures, as a JSON list, seconds per call throughout."""
         rows = [row.as_document() for row in self.rows]
+        rows += [asdict(each) for each in self.failures]
         path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 

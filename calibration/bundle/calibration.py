@@ -97,7 +97,7 @@ class Calibration:
             what = broken[0].summary() if broken else "see its report"
             raise Withheld(
                 f"{self.folder}: is withheld: {what}; see 'python -m calibration.report"
-                f" {self.folder}', and record and solve again"
+                f" {self.folder}'"
             )
 
     def check_rig(self, head: ClipHead) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -46,7 +47,11 @@ class Item(Part):
     passed
         None: nothing to judge by, or no limit.
     text
-        In words, with the way out where it failed.
+        In words.
+    unusable
+        Clips were recorded for it and cannot be used; `text` tells why.
+    way_out
+        What mends it where it failed; else empty.
     """
 
     name: str
@@ -56,14 +61,22 @@ class Item(Part):
     unit: str
     passed: bool | None
     text: str
+    unusable: bool = False
+    way_out: str = ""
+
+    @property
+    def words(self) -> str:
+        """`text`; of clips that cannot be used it says so."""
+        return f"recorded, and cannot be used: {self.text}" if self.unusable else self.text
 
     def summary(self) -> str:
-        """Name, figure and limit in one line."""
+        """Name, figure, limit and the way out in one line."""
         name = f"{self.name} {self.setting}".strip()
+        way_out = f"; {self.way_out}" if self.way_out else ""
         if self.value is None:
-            return f"{name}: {self.text}"
+            return f"{name}: {self.words}{way_out}"
         limit = "" if self.limit is None else f", limit {self.limit:g}"
-        return f"{name} {self.value:.3g} {self.unit}{limit} ({self.text})"
+        return f"{name} {self.value:.3g} {self.unit}{limit} ({self.words}){way_out}"
 
 
 class PoseFacts(Part):
@@ -209,6 +222,22 @@ class SettingPhotometry(Part):
     ceilings: Ceilings | None = None
 
 
+def _from_version_1(fields: dict[str, Any]) -> dict[str, Any]:
+    """Items of version 1 told by the beginning of their text that clips cannot be used."""
+    items = fields.get("items")
+    if not isinstance(items, list):
+        return fields  # damaged: told when it is validated
+    return {**fields, "items": [_item_from_version_1(item) for item in items]}
+
+
+def _item_from_version_1(item: object) -> object:
+    if not isinstance(item, dict) or item.get("value") is not None:
+        return item
+    text = str(item.get("text", ""))
+    bare = text.removeprefix("end: ").removeprefix("near: ")
+    return item if bare == text else {**item, "text": bare, "unusable": True}
+
+
 class CalibrationDocument(Document):
     """The calibration of one session.
 
@@ -232,8 +261,12 @@ class CalibrationDocument(Document):
         Begin and end of the exposures as a timing target tells them; not measured by this version.
     """
 
+    upgrades: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+        1: _from_version_1
+    }
+
     format: Literal["bsd-calibration"] = "bsd-calibration"
-    format_version: int = 1
+    format_version: int = 2
     toolkit: str = Field(default_factory=toolkit_version)
     rig: CalibratedRig
     session: str

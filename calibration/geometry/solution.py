@@ -22,6 +22,7 @@ from calibration.geometry.homography import (
     sound_poses,
 )
 from calibration.geometry.lateral_colour import channel_poses, channel_residuals, channel_shifts
+from calibration.geometry.lens_spread import LensSpread
 from calibration.geometry.limits import GeometryLimits
 from calibration.geometry.parallax import Parallax, of_fit
 from calibration.geometry.residual import Residual, ResidualPoints
@@ -61,6 +62,8 @@ class GeometrySolution:
         Those that were used, without their outliers.
     without
         For each of them the map of all others.
+    lens
+        How well the lenses are known; None where there is none.
     notes
         What was left out, and what was added.
     """
@@ -76,6 +79,7 @@ class GeometrySolution:
     parallax: Parallax | None
     poses: tuple[PosePoints, ...]
     without: tuple[ViewMap, ...]
+    lens: LensSpread | None
     notes: tuple[str, ...]
 
 
@@ -86,6 +90,7 @@ def solve_view_map(
     limits: GeometryLimits | None = None,
     *,
     like: ViewMap | None = None,
+    lens: LensSpread | None = None,
 ) -> GeometrySolution:
     """The map between the views from poses of a target.
 
@@ -97,6 +102,8 @@ def solve_view_map(
         (height, width) of the upright views.
     like
         A map of the same rig whose lenses are kept, e.g. the start's for the session's end.
+    lens
+        How well those are known.
 
     Raises
     ------
@@ -123,6 +130,7 @@ def solve_view_map(
         kept_points = kept
     of = model.fit.problem
     spread = covariance(model.fit, of)
+    known = _lens_spread(model.fit, spread) if like is None else lens
     points = ResidualPoints(of.c1, model.errors, of.owner, tuple(p.name for p in kept))
     without = [
         _with_shifts(other, [p for p in kept if p is not pose], limits)
@@ -135,13 +143,14 @@ def solve_view_map(
         residual=residual,
         per_channel=channel_residuals(kept, without, shape_1),
         residual_points=points,
-        uncertainty=map_uncertainty(model.fit, spread),
+        uncertainty=map_uncertainty(model.fit, spread, None if like is None else lens),
         inliers=sum(map(len, kept_points)),
         points=given,
         cover_share=cover,
         parallax=_parallax(model.fit, spread, kept, limits),
         poses=tuple(kept_points),
         without=tuple(without),
+        lens=known,
         notes=(*notes, *_term_notes(model.fit)),
     )
 
@@ -217,6 +226,12 @@ def _parallax(
         return None
     reference_mm = max(pose.distance_mm for pose in poses)
     return of_fit(fit, spread, reference_mm, limits.parallax_px)
+
+
+def _lens_spread(fit: Fit, spread: NDArray[np.float64]) -> LensSpread | None:
+    terms = fit.terms.lens_1, fit.terms.lens_2
+    last = 8 + sum(terms)
+    return LensSpread(terms, spread[8:last, 8:last]) if sum(terms) else None
 
 
 def _term_notes(fit: Fit) -> list[str]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bsd.document import Part
 from calibration.geometry.fit import Fit, Problem, Values
+from calibration.geometry.lens_spread import LensSpread, motions
 from calibration.geometry.view_map import Shape, view_points
 
 GRID = (9, 7)
@@ -48,13 +49,25 @@ class MapUncertainty(Part):
         return np.array(self.sigma_px, dtype=np.float64)
 
 
-def map_uncertainty(fit: Fit, covariance: Values) -> MapUncertainty:
-    """The covariance of a fit's values (p, p), carried to a grid over C1's view."""
+def map_uncertainty(fit: Fit, covariance: Values, lens: LensSpread | None = None) -> MapUncertainty:
+    """The covariance of a fit's values (p, p), carried to a grid over C1's view.
+
+    Parameters
+    ----------
+    lens
+        How well lenses are known that were given to the fit.
+    """
     shape = fit.problem.shape_1
     points1 = view_points(shape, GRID)
     here = np.zeros(len(points1))
     jacobian = fit.jacobian(fit.backward(points1, here), here)
     variance = np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian).reshape(-1, 2)
+    if lens is not None:
+        of, view_map = fit.problem, fit.view_map()
+        fitted = motions(view_map, of.c1, of.c2, lens.terms)
+        fitted = fitted.reshape(-1, fitted.shape[2])
+        moved = motions(view_map, points1, view_map.to_c2(points1), lens.terms)
+        variance = variance + lens.variance(fitted.T @ fitted, moved)
     return over_view(np.sqrt(np.maximum(variance, 0.0).mean(axis=1)), shape)
 
 

@@ -66,6 +66,12 @@ class Lens(Part):
         share = np.where(target > 0, r / np.maximum(target, 1e-300), 1.0)
         return np.asarray(centred * share * self.norm_px + self.centre_px)
 
+    def motions(self, ideal: Points, count: int) -> Points:
+        """(n, 2, count): px by which `distort` moves points (n, 2) with each of k1, k2."""
+        centred = (ideal - self.centre_px) / self.norm_px
+        r2 = (centred**2).sum(axis=1, keepdims=True)
+        return np.stack([centred * r2**power * self.norm_px for power in (1, 2)][:count], axis=2)
+
 
 class Displacement(NamedTuple):
     """How far two maps lie apart over C1's view, in C1's pixels."""

@@ -27,7 +27,9 @@ _DARK_MOST: Final = 0.15
 _LEAK_SHARE: Final = 0.002
 _BLOCKS: Final = 8
 _SAME_EXPOSURE: Final = 0.002
-_CUT_MOST: Final = 0.001
+CUT_MOST: Final = 0.001
+"""Share of samples at 0 above which noise is cut off there, and the mean is too high."""
+
 _NO_DITHER_DN: Final = 0.1
 _UNTOLD_DN12: Final = 0.05
 
@@ -120,7 +122,7 @@ def measure_black(dark: PixelStatistics, exposure_us: float) -> BlackLevel:
         exposure_us=exposure_us,
         value_dn=four([plane.mean() for plane in planes]),
         sigma_dn=four(sigma),
-        is_bound=bias >= rounding_bias_dn(LEAST_DITHER_DN) or cut > _CUT_MOST,
+        is_bound=bias >= rounding_bias_dn(LEAST_DITHER_DN) or cut > CUT_MOST,
         bound_dn=bias,
         dark_noise_dn=noise,
         fixed_pattern_dn=math.sqrt(max(0.0, fixed)),
@@ -208,8 +210,8 @@ def _check_dark(dark: PixelStatistics) -> None:
     level = float(np.median(np.concatenate([plane.ravel() for plane in planes]))) / white
     if level > _DARK_MOST:
         raise NotDark(
-            f"{dark.name}: the dark clip stands at {level:.0%} of full scale; put the cap on and"
-            " take it again"
+            f"{dark.name}: the dark clip stands at {level:.0%} of full scale; put the cap on, or"
+            " set gamma 1 and a lower black level in the camera, and take it again"
         )
     for plane in planes:
         blocks = _block_means(plane)

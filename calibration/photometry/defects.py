@@ -24,6 +24,9 @@ _NOISY: Final = 25.0
 _DEAD: Final = 0.2
 """Relative deviation from the neighbours' sensitivity."""
 
+_LIT_SHARE: Final = 0.01
+"""Of full scale: what a flat field stands at least above the dark clip."""
+
 _MEDIAN_PX: Final = 5
 """Of the same colour; OpenCV's largest for float32."""
 
@@ -133,9 +136,12 @@ def _noisy(dark: PixelStatistics) -> NDArray[np.bool_]:
 
 
 def _dead(dark: PixelStatistics, flat: PixelStatistics) -> NDArray[np.bool_]:
+    """Where a flat field is too dark to be one nothing is told: it is refused by who needs it."""
     light = flat.mean - dark.mean
     found = np.zeros(light.shape, dtype=bool)
     for plane, marked in zip(cells(light), cells(found), strict=True):
+        if float(np.median(plane)) < _LIT_SHARE * flat.form.white_dn:
+            continue
         around = np.maximum(_median(plane), 1e-3)
         relative = (plane / around - 1).astype(np.float32)
         _, sigma = _robust(relative)

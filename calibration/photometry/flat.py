@@ -16,6 +16,7 @@ from calibration.photometry.defects import mended
 from calibration.photometry.faults import DarkFlat, SaturatedFlat, UnlikeClips
 from calibration.photometry.position import by_channel, cells, spread
 from calibration.photometry.shading import Shading, shading_of
+from calibration.photometry.shading_spread import shading_spread
 from calibration.photometry.statistics import PixelStatistics
 from calibration.photometry.steadiness import check_steady
 
@@ -46,7 +47,8 @@ class FlatQuality(Part):
     shading_range
         Smallest over largest level of the green channel.
     sigma
-        Relative statistical uncertainty of the smooth field.
+        Relative standard error of the field without the pixels' own sensitivities, RMS over the
+        view.
     frames, source
         Of the clip.
     """
@@ -73,12 +75,15 @@ class Flat:
     pixel_gain
         (H, W) or (H, W, 3) float32, mean about 1: what a signal above black is divided by to take
         out the pixels' own sensitivities; None where noise hides them.
+    spread
+        (H, W) float32: relative standard error of the shading, place by place.
     quality
         Numbers of it.
     """
 
     shading: Shading
     pixel_gain: NDArray[np.float32] | None
+    spread: NDArray[np.float32]
     quality: FlatQuality
 
 
@@ -90,7 +95,9 @@ class RatioQuality(Part):
     least, most
         Of the normalised ratio, over the common view.
     sigma
-        Relative statistical uncertainty, RMS over the view; the map's is not in it.
+        Relative standard error, RMS over the common view; the map's is not in it.
+    sigma_most
+        The same where it is largest: at the edges of dust. None: not told by that version.
     covered_share
         Share of C1's view that C2 sees.
     sources
@@ -102,6 +109,7 @@ class RatioQuality(Part):
     sigma: float
     covered_share: float
     sources: tuple[str, str]
+    sigma_most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -186,10 +194,12 @@ def flat_of(
     steady = check_steady(flat, black.values)
     shading = shading_of(signal, flat.form)
     gain, prnu = _pixel_gain(flat, signal, shading, defects)
+    spread_by_place = shading_spread(shading, flat.form)
     green = shading.level_dn[..., 1]
     return Flat(
         shading,
         gain,
+        spread_by_place,
         FlatQuality(
             level_dn=(float(level[0]), float(level[1]), float(level[2])),
             flicker=steady,
@@ -197,7 +207,7 @@ def flat_of(
             pixel_sigma=shading.pixel_sigma,
             prnu=prnu,
             shading_range=float(green.min() / green.max()),
-            sigma=shading.sigma,
+            sigma=float(np.sqrt((spread_by_place.astype(np.float64) ** 2).mean())),
             frames=flat.count,
             source=flat.name,
         ),
@@ -230,7 +240,11 @@ def ratio_flat(blurry: Flat, sharp: Flat, grid: NDArray[np.float32]) -> RatioFla
     if not covered.any():
         raise UnlikeClips(f"{sharp.quality.source}: the map leads nowhere into this view")
     x, y = (np.ascontiguousarray(grid[..., axis]) for axis in (0, 1))
-    carried = cv2.remap(second, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    carried, spread_2 = (
+        cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for plane in (second, sharp.spread)
+    )
+    sigma = np.hypot(blurry.spread, spread_2)[covered].astype(np.float64)
     quotient = np.asarray(carried, dtype=np.float64) / np.maximum(first, 1e-6)
     level_ratio = quotient[covered].mean(axis=0)
     ratio = (quotient / level_ratio).astype(np.float32)
@@ -242,7 +256,8 @@ def ratio_flat(blurry: Flat, sharp: Flat, grid: NDArray[np.float32]) -> RatioFla
         quality=RatioQuality(
             least=float(common.min()),
             most=float(common.max()),
-            sigma=math.hypot(blurry.shading.sigma, sharp.shading.sigma),
+            sigma=float(np.sqrt((sigma**2).mean())),
+            sigma_most=float(sigma.max()),
             covered_share=float(covered.mean()),
             sources=(blurry.quality.source, sharp.quality.source),
         ),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,13 +18,12 @@ from acquisition.camera_timing import CameraTiming
 from acquisition.rig import Role
 from bsd.document import Part
 from calibration.photometry.black_level import Four, four
-from calibration.photometry.faults import LightChanged, NonLinear, ShortSeries
-from calibration.photometry.position import POSITIONS, cells
-from calibration.photometry.statistics import PixelStatistics
-from calibration.photometry.steadiness import check_steady
+from calibration.photometry.curvature import curvature
+from calibration.photometry.faults import DarkFlat, LightChanged, NonLinear, ShortSeries
+from calibration.photometry.level import Level
+from calibration.photometry.position import POSITIONS
 
 LEAST_LEVELS: Final = 8
-LEAST_FRAMES: Final = 2
 LEAST_USED: Final = 6
 """Levels that must be left once the clipped ones are taken out."""
 
@@ -38,33 +36,12 @@ _CLIPPED_MOST: Final = 0.001
 _STABILITY: Final = 2e-4
 """Relative sigma that no lamp goes below."""
 
+_LEAST_SIGMAS: Final = 20.0
+_LEAST_DN: Final = 1.0
+"""What the brightest level of a series must stand above black, for there to be a line."""
+
+_LEAST_SIGMA_DN: Final = 1e-6
 _STEPS: Final = 12
-
-
-@dataclass(frozen=True)
-class Level:
-    """One exposure of a series, of one camera.
-
-    Attributes
-    ----------
-    exposure_us
-        Predicted optical exposure.
-    signal_dn, sigma_dn
-        (4,) float64 by place: DN above black, mean over the view, and its statistical sigma.
-    clipped_share
-        Largest share of clipped samples of a place.
-    frames
-        Of the clip.
-    source
-        Its name.
-    """
-
-    exposure_us: float
-    signal_dn: NDArray[np.float64]
-    sigma_dn: NDArray[np.float64]
-    clipped_share: float
-    frames: int
-    source: str
 
 
 class Linearity(Part):
@@ -75,7 +52,8 @@ class Linearity(Part):
     slope_dn_per_us
         By place of the upright cell.
     offset_us, offset_sigma_us
-        Real minus predicted exposure; the sigma holds the black level's.
+        Real minus predicted exposure; the sigma holds the black level's, and where the series
+        bends what the bend makes of the offset.
     nonlinearity_percent
         Largest deviation of a used level from the line, relative to the line there.
     deviation_percent
@@ -89,6 +67,9 @@ class Linearity(Part):
         Sources of those that are.
     sources
         Clips, by level.
+    curvature_percent
+        By how much the brightest used level lies off the line that the faintest begin; None where
+        it is not told from none.
     """
 
     slope_dn_per_us: Four
@@ -100,64 +81,11 @@ class Linearity(Part):
     levels_used: int
     left_out: tuple[str, ...]
     sources: tuple[str, ...]
+    curvature_percent: float | None = None
 
     def predicted_dn(self, exposure_us: float) -> NDArray[np.float64]:
         """Signal (4,) above black of the series' light at a predicted exposure."""
         return np.array(self.slope_dn_per_us) * (exposure_us + self.offset_us)
-
-
-def level_of(
-    statistics: PixelStatistics,
-    exposure_us: float,
-    black_dn: NDArray[np.float64],
-    clip_dn: float,
-    usable: NDArray[np.bool_] | None = None,
-) -> Level:
-    """A level of a series from its clip.
-
-    Parameters
-    ----------
-    statistics
-        Of all its frames.
-    exposure_us
-        Predicted optical exposure of this camera.
-    black_dn
-        (4,) at this exposure.
-    clip_dn
-        Samples from here on are clipped.
-    usable
-        (H, W) bool upright: pixels without defect; None: all.
-
-    Raises
-    ------
-    ShortSeries
-        Fewer than two frames.
-    FlickeringLight
-        They differ by more than noise.
-    """
-    if statistics.count < LEAST_FRAMES:
-        raise ShortSeries(
-            f"{statistics.name}: has {statistics.count} frame, a level of a series needs"
-            f" {LEAST_FRAMES}; take it again"
-        )
-    check_steady(statistics, black_dn)
-    keep = np.ones(statistics.mean.shape[:2], dtype=bool) if usable is None else usable
-    kept = np.repeat(keep[..., None], 3, axis=2) if statistics.is_rgb else keep
-    signal, sigma = np.zeros(POSITIONS), np.zeros(POSITIONS)
-    planes = (cells(array) for array in (statistics.mean, kept))
-    for place, (plane, marked) in enumerate(zip(*planes, strict=True)):
-        signal[place] = plane[marked].mean(dtype=np.float64) - black_dn[place]
-        between = statistics.frame_means[:, place].std(ddof=1) / math.sqrt(statistics.count)
-        noise = cells(statistics.variance)[place].mean(dtype=np.float64)
-        sigma[place] = max(between, math.sqrt(noise / statistics.count / plane.size))
-    return Level(
-        exposure_us=exposure_us,
-        signal_dn=signal,
-        sigma_dn=sigma,
-        clipped_share=float(statistics.share_from(clip_dn).max()),
-        frames=statistics.count,
-        source=statistics.name,
-    )
 
 
 def fit_series(
@@ -180,10 +108,13 @@ def fit_series(
         Too few levels, or too few that are not clipped.
     NonLinear
         A level deviates by more than 1 % and by more than noise.
+    DarkFlat
+        The brightest level that is not clipped hardly stands out of the black level.
     """
-    if len({round(level.exposure_us) for level in levels}) < LEAST_LEVELS:
+    exposures = {round(level.exposure_us) for level in levels}
+    if len(exposures) < LEAST_LEVELS:
         raise ShortSeries(
-            f"{what}: the exposure series has {len(levels)} levels, {LEAST_LEVELS} are needed;"
+            f"{what}: the exposure series has {len(exposures)} levels, {LEAST_LEVELS} are needed;"
             " record it with 'python -m acquisition.capture --purpose series'"
         )
     used = [level.clipped_share <= _CLIPPED_MOST for level in levels]
@@ -192,6 +123,7 @@ def fit_series(
             f"{what}: only {sum(used)} of {len(levels)} levels of the exposure series are not"
             f" clipped, {LEAST_USED} are needed; less light, and take the series again"
         )
+    _check_lit([level for level, keep in zip(levels, used, strict=True) if keep], black_sigma_dn)
     made = fit(
         np.array([level.exposure_us for level in levels]),
         np.stack([level.signal_dn for level in levels]),
@@ -230,7 +162,35 @@ def fit(
     """
     used = np.ones(len(exposures_us), dtype=bool) if used is None else used
     times, signals = exposures_us[used], signals_dn[used]
-    sigmas = np.hypot(sigmas_dn[used], _STABILITY * np.abs(signals))
+    sigmas = np.maximum(np.hypot(sigmas_dn[used], _STABILITY * np.abs(signals)), _LEAST_SIGMA_DN)
+    slopes, offset_us, offset_sigma_us = _line(times, signals, sigmas)
+    black = 0.0 if black_sigma_dn is None else float(np.mean(black_sigma_dn / slopes))
+    bent = curvature(times, signals, sigmas, slopes, offset_us)
+    if bent.is_told:
+        # How it bends is not known to be a parabola: all that this one changes stays unknown.
+        offset_sigma_us = math.hypot(bent.offset_sigma_us, bent.offset_us - offset_us)
+        offset_us = bent.offset_us
+        slopes = _through(times + offset_us, signals, sigmas)
+    line = slopes * (exposures_us[:, None] + offset_us)
+    deviation = ((signals_dn - line) / line).mean(axis=1)
+    return Linearity(
+        slope_dn_per_us=four(slopes),
+        offset_us=offset_us,
+        offset_sigma_us=math.hypot(offset_sigma_us, black),
+        nonlinearity_percent=100 * float(np.abs(deviation[used]).max()),
+        deviation_percent=tuple(100 * float(value) for value in deviation),
+        exposures_us=tuple(float(value) for value in exposures_us),
+        levels_used=int(used.sum()),
+        left_out=tuple(name for name, keep in zip(sources, used, strict=False) if not keep),
+        sources=sources,
+        curvature_percent=100 * bent.share if bent.is_told else None,
+    )
+
+
+def _line(
+    times: NDArray[np.float64], signals: NDArray[np.float64], sigmas: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Slopes (4,), offset and its statistical sigma, by Gauss-Newton."""
     slopes = (signals / times[:, None]).mean(axis=0)
     offset_us = 0.0
     normal = np.eye(POSITIONS + 1)
@@ -245,22 +205,28 @@ def fit(
         step, *_ = np.linalg.lstsq(rows / scale, misfit.ravel(), rcond=None)
         normal = np.linalg.inv((rows / scale).T @ (rows / scale)) / np.outer(scale, scale)
         slopes, offset_us = slopes + (step / scale)[:POSITIONS], offset_us + step[-1] / scale[-1]
-    line = slopes * (exposures_us[:, None] + offset_us)
-    deviation = ((signals_dn - line) / line).mean(axis=1)
-    misfit = (signals - line[used]) / sigmas
+    misfit = (signals - slopes * (times[:, None] + offset_us)) / sigmas
     excess = max(1.0, math.sqrt(float((misfit**2).sum()) / max(1, misfit.size - POSITIONS - 1)))
-    black = 0.0 if black_sigma_dn is None else float(np.mean(black_sigma_dn / slopes))
-    return Linearity(
-        slope_dn_per_us=four(slopes),
-        offset_us=float(offset_us),
-        offset_sigma_us=math.hypot(excess * math.sqrt(normal[-1, -1]), black),
-        nonlinearity_percent=100 * float(np.abs(deviation[used]).max()),
-        deviation_percent=tuple(100 * float(value) for value in deviation),
-        exposures_us=tuple(float(value) for value in exposures_us),
-        levels_used=int(used.sum()),
-        left_out=tuple(name for name, keep in zip(sources, used, strict=False) if not keep),
-        sources=sources,
-    )
+    return slopes, float(offset_us), excess * math.sqrt(normal[-1, -1])
+
+
+def _through(
+    real_us: NDArray[np.float64], signals: NDArray[np.float64], sigmas: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Slopes (4,) of the lines that begin at no exposure."""
+    weights = real_us[:, None] / sigmas
+    return np.asarray((weights * signals / sigmas).sum(axis=0) / (weights**2).sum(axis=0))
+
+
+def _check_lit(used: Sequence[Level], black_sigma_dn: NDArray[np.float64]) -> None:
+    brightest = max(used, key=lambda level: level.exposure_us)
+    sigma = np.hypot(brightest.sigma_dn, black_sigma_dn)
+    if (brightest.signal_dn < np.maximum(_LEAST_SIGMAS * sigma, _LEAST_DN)).any():
+        raise DarkFlat(
+            f"{brightest.source}: the exposure series is dark, its brightest level that is not"
+            f" clipped stands {brightest.signal_dn.min():.2g} DN above black; light the surface"
+            " and take the series again"
+        )
 
 
 def check_same_light(

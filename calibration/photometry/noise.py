@@ -12,6 +12,7 @@ is one in time.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -78,7 +79,7 @@ def photon_transfer(
     where
         Camera, for messages.
     least_dark_noise_dn
-        Below, rounding hides the dark noise.
+        Noise before the rounding to whole DN below which the rounding hides it.
 
     Raises
     ------
@@ -104,12 +105,13 @@ def photon_transfer(
     fitted = dark_variance_dn2 + gain * signals
     spread = (weights * (variances - fitted) ** 2).sum() / max(1, len(signals) - 1)
     sigma = float(np.sqrt(spread / (weights * signals**2).sum()))
-    dark_noise = float(np.sqrt(max(dark_variance_dn2, 0.0)))
+    dark_noise = math.sqrt(max(dark_variance_dn2, 0.0))
+    bound = math.sqrt(least_dark_noise_dn**2 + _QUANTISATION_DN2)
     return NoiseModel(
         gain_dn_per_e=gain,
         gain_sigma=sigma,
-        dark_noise_dn=max(dark_noise, least_dark_noise_dn),
-        is_bound=dark_noise < least_dark_noise_dn,
+        dark_noise_dn=max(dark_noise, bound),
+        is_bound=dark_noise < bound,
         levels=len(signals),
         deviation_percent=float(100.0 * np.abs(variances / fitted - 1.0).max()),
     )

@@ -27,7 +27,11 @@ _TAIL: Final = 16  # codes that tell how the curve goes on below
 _TRUSTED: Final = (8, 247)
 """Codes between which levels are compared: beyond them little is seen."""
 
+_CLIPPED: Final = 249
+"""The highest code that does not count as clipped (98 % of 255)."""
+
 Curve = NDArray[np.float32]
+Codes = tuple[int, int, int]
 
 
 class NoResponse(FoundBad):
@@ -45,11 +49,23 @@ class Response(Part):
         Exposures that were used.
     deviation_percent
         Root mean square of linear light over exposure, between levels, relative.
+    known_from, known_to
+        Lowest and highest code, R, G, B, that the pictures show often enough; the curve beyond
+        them goes on as it comes and was not seen. None: solved before version 2 of the document.
     """
 
     method: Method
     levels: int
     deviation_percent: float
+    known_from: Codes | None = None
+    known_to: Codes | None = None
+
+    @property
+    def known(self) -> tuple[int, int] | None:
+        """The codes that are known in all three colours; None where the document is older."""
+        if self.known_from is None or self.known_to is None:
+            return None
+        return max(self.known_from), min(self.known_to)
 
 
 def recover_response(
@@ -79,7 +95,7 @@ def recover_response(
     Raises
     ------
     NoResponse
-        Too few levels, or pictures that show too few codes.
+        Too few levels, pictures that show too few codes, or no light that two of them show.
     """
     if len(pictures) != len(exposures_us) or len(pictures) < _LEAST_LEVELS:
         raise NoResponse(
@@ -98,11 +114,20 @@ def recover_response(
         else cv2.createCalibrateRobertson()
     )
     found = np.asarray(calibrator.process([np.ascontiguousarray(p) for p in pictures], times))
-    curve = _rising(found.reshape(CODES, 3).astype(np.float64), _lowest(pictures))
+    lowest, highest = _seen(pictures)
+    curve = _rising(found.reshape(CODES, 3).astype(np.float64), lowest)
+    deviation = _deviation(pictures, exposures_us, curve)
+    if deviation is None:
+        raise NoResponse(
+            f"{where}: no two exposures of the series show one place between codes"
+            f" {_TRUSTED[0]} and {_TRUSTED[1]}; record it in steps of a factor of two or less"
+        )
     return curve, Response(
         method=method,
         levels=len(pictures),
-        deviation_percent=_deviation(pictures, exposures_us, curve),
+        deviation_percent=deviation,
+        known_from=lowest,
+        known_to=highest,
     )
 
 
@@ -112,10 +137,24 @@ def linear_light(picture: NDArray[np.uint8], curve: Curve) -> NDArray[np.float32
     return np.stack(channels, axis=-1).astype(np.float32, copy=False)
 
 
-def _lowest(pictures: Sequence[NDArray[np.uint8]]) -> list[int]:
-    """The lowest code by channel that is seen often enough to tell its light."""
-    low = [np.percentile(np.stack([p[..., c] for p in pictures]), 1) for c in range(3)]
-    return [int(np.clip(each, 1, CODES // 2)) for each in low]
+def _seen(pictures: Sequence[NDArray[np.uint8]]) -> tuple[Codes, Codes]:
+    """The lowest and highest codes by channel that are seen often enough to tell their light.
+
+    Clipped samples tell none.
+    """
+    lowest, highest = [], []
+    for channel in range(3):
+        codes = np.concatenate([picture[..., channel].ravel() for picture in pictures])
+        told = codes[codes <= _CLIPPED]
+        low, high = np.percentile(told, (1, 99.9)) if told.size else (CODES - 1, CODES - 1)
+        lowest.append(int(np.clip(low, 1, CODES // 2)))
+        highest.append(int(high))
+    return _codes(lowest), _codes(highest)
+
+
+def _codes(found: Sequence[int]) -> Codes:
+    red, green, blue = found
+    return red, green, blue
 
 
 def _rising(curve: NDArray[np.float64], lowest: Sequence[int]) -> Curve:
@@ -136,8 +175,11 @@ def _rising(curve: NDArray[np.float64], lowest: Sequence[int]) -> Curve:
 
 def _deviation(
     pictures: Sequence[NDArray[np.uint8]], exposures_us: Sequence[float], curve: Curve
-) -> float:
-    """Neighbouring exposures must tell the same light; RMS of their difference in percent."""
+) -> float | None:
+    """Neighbouring exposures must tell the same light: RMS of their difference in percent.
+
+    None: no place is well exposed in two of them.
+    """
     order = np.argsort(exposures_us)
     errors = []
     for low, high in itertools.pairwise(order):
@@ -151,4 +193,4 @@ def _deviation(
             for picture, index in ((first, low), (second, high))
         ]
         errors.append(np.median(light[1] / np.maximum(light[0], 1e-12)) - 1.0)
-    return float(100.0 * np.sqrt(np.mean(np.square(errors)))) if errors else float("nan")
+    return float(100.0 * np.sqrt(np.mean(np.square(errors)))) if errors else None

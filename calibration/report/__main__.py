@@ -69,6 +69,8 @@ def _tell(document: CalibrationDocument, page: Path) -> None:
     for item in broken_items(document):
         name = f"{item.name} {item.setting}".strip()
         say(f"  {name}: {statement(item)}", markup=False)
+        if item.way_out:
+            say(f"    {item.way_out}", markup=False)
     say(f"  {page}", markup=False)
 
 

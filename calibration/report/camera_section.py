@@ -20,6 +20,7 @@ from bsd.page import (
 from calibration.bundle.calibration import Calibration
 from calibration.bundle.document import CalibrationDocument, CameraPhotometry
 from calibration.photometry.linearity import Linearity
+from calibration.photometry.response import Response
 from calibration.report.chart import VIEW_NAMES
 from calibration.report.curves import (
     linearity_chart,
@@ -113,12 +114,22 @@ def _responses(calibration: Calibration) -> Iterator[Figure]:
         if told is None:
             continue
         yield Figure(
-            response_chart(calibration.array(f"response-{role}")),
+            response_chart(calibration.array(f"response-{role}"), told.known),
             f"Response of {VIEW_NAMES[role]}, which delivers encoded colour: {told.method},"
-            f" {told.levels} exposures, {told.deviation_percent:.2g} % RMS between them. Frames"
-            " are made linear by it before anything else.",
+            f" {told.levels} exposures, {told.deviation_percent:.2g} % RMS between them."
+            f"{_known(told)} Frames are made linear by it before anything else.",
             f"Light against code of the {role} camera, red, green and blue.",
         )
+
+
+def _known(told: Response) -> str:
+    if told.known is None:
+        return ""
+    low, high = told.known
+    return (
+        f" The series shows codes {low} to {high}; below and above (shaded) the curve is"
+        " extrapolated, and light is not known."
+    )
 
 
 def _table(cameras: Mapping[Role, CameraPhotometry]) -> Table:

@@ -192,8 +192,11 @@ def parallax_chart(found: Parallax) -> str:
     return made.svg
 
 
-def response_chart(curve: NDArray[np.float32]) -> str:
-    """Linear light of every code, (codes, 3) float32, as a share of the brightest."""
+def response_chart(curve: NDArray[np.float32], known: tuple[int, int] | None = None) -> str:
+    """Linear light of every code, (codes, 3) float32, as a share of the brightest.
+
+    Codes outside of `known` are shaded: no picture showed them.
+    """
     top = float(curve.max()) or 1.0
     codes = np.arange(len(curve))
     with chart() as made:
@@ -207,10 +210,27 @@ def response_chart(curve: NDArray[np.float32]) -> str:
                 label=name,
             )
         made.axes.plot(codes[[0, -1]], [0.0, 1.0], color=INK, linewidth=0.7, label="linear")
+        for number, (begin, end) in enumerate(_unseen(known, len(curve))):
+            made.axes.axvspan(
+                begin,
+                end,
+                color=LIMIT_COLOUR,
+                alpha=0.08,
+                linewidth=0,
+                label="extrapolated" if number == 0 else None,
+            )
         made.axes.set_xlabel("code of the camera")
         made.axes.set_ylabel("light, share of the brightest")
         made.legend(4)
     return made.svg
+
+
+def _unseen(known: tuple[int, int] | None, codes: int) -> list[tuple[int, int]]:
+    """Ranges of codes outside of those that are known."""
+    if known is None:
+        return []
+    sides = [(0, known[0]), (known[1], codes - 1)]
+    return [(begin, end) for begin, end in sides if end > begin]
 
 
 def _band(made: Chart, limit: float, label: str) -> None:

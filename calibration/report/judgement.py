@@ -10,8 +10,6 @@ from calibration.bundle.document import CalibrationDocument, Item
 
 NOT_KNOWN: Final = "not known"
 _PIECE: Final = 26
-_SPOILT: Final = ("end: ", "near: ")
-"""How an item begins whose clips were recorded and cannot be used."""
 
 
 def broken_items(document: CalibrationDocument) -> tuple[Item, ...]:
@@ -27,10 +25,8 @@ def spoilt(document: CalibrationDocument, name: str, setting: str = "") -> str |
     ``spoilt(document, "parallax")``: of the near target.
     """
     for item in document.items:
-        if (item.name, item.setting) == (name, setting) and item.value is None:
-            for prefix in _SPOILT:
-                if item.text.startswith(prefix):
-                    return item.text.removeprefix(prefix)
+        if (item.name, item.setting) == (name, setting) and item.unusable:
+            return item.text
     return None
 
 
@@ -46,7 +42,8 @@ def verdict_blocks(document: CalibrationDocument) -> Iterator[Block]:
         )
     for item in broken:
         verb = ":" if item.value is None else " is"
-        yield Paragraph(f"{_title(item)}{verb} {statement(item)}.", "warning")
+        way_out = f" What to do: {item.way_out}." if item.way_out else ""
+        yield Paragraph(f"{_title(item)}{verb} {statement(item)}.{way_out}", "warning")
     for item in document.items:
         if item.passed is None and item.limit is not None:
             yield Paragraph(f"{_title(item)}: {item.text}.", "note")
@@ -71,7 +68,7 @@ def item_table(document: CalibrationDocument) -> Table:
             item_verdict(item).replace(" ", "\xa0"),
             _with_unit(item.value, item.unit),
             _with_unit(item.limit, item.unit),
-            _in_pieces(item.text),
+            _in_pieces(item.words),
         )
         for item in document.items
     ]
@@ -111,9 +108,9 @@ def statement(item: Item) -> str:
     """``0.31 px, limit 0.2 px: WORDS``; of an item without a figure the words alone."""
     figure = _with_unit(item.value, item.unit)
     if figure is None:
-        return item.text
+        return item.words
     limit = "" if item.limit is None else f", limit {number_text(item.limit)} {item.unit}"
-    return f"{figure}{limit}: {item.text}"
+    return f"{figure}{limit}: {item.words}"
 
 
 def _title(item: Item) -> str:

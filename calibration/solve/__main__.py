@@ -66,7 +66,9 @@ def _tell(out: Path, document: CalibrationDocument) -> None:
         value = "" if item.value is None else f"{item.value:.4g} {item.unit}"
         limit = "" if item.limit is None else f" (limit {item.limit:g})"
         name = f"{item.name} {item.setting}".strip()
-        say(f"{mark}{name:36} {value + limit:24} {item.text}", markup=False, emoji=False)
+        say(f"{mark}{name:36} {value + limit:24} {item.words}", markup=False, emoji=False)
+        if item.way_out:
+            say(f"{'':4}{name}: {item.way_out}", markup=False, emoji=False)
     for clip, why in document.left_out.items():
         say(f"left out: {clip}: {why}", markup=False, emoji=False)
     for role, camera in document.cameras.items():

@@ -19,7 +19,8 @@ from calibration.photometry.black_level import (
     series_sigma,
 )
 from calibration.photometry.defects import Defects, find_defects
-from calibration.photometry.linearity import Level, fit_series, level_of, rig_advice
+from calibration.photometry.level import Level, level_of
+from calibration.photometry.linearity import fit_series, rig_advice
 from calibration.photometry.noise import NoiseModel, NoNoiseModel, photon_transfer
 from calibration.photometry.response import Response
 from calibration.photometry.saturation import Saturation, SaturationSearch
@@ -132,7 +133,7 @@ def solve_camera(
             defects=defects.counts,
             response=None if response is None else response[1],
             rig_advice=None
-            if linearity is None
+            if linearity is None or response is not None  # which was made from the same exposures
             else rig_advice(linearity, role, rig.camera(role).timing),
         ),
         linear=linear,

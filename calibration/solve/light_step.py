@@ -17,7 +17,8 @@ from calibration.photometry.black_level import BlackLevel
 from calibration.photometry.colour import ColourMatrix, colour_matrix
 from calibration.photometry.flat import Flat, RatioFlat, flat_of, ratio_drift, ratio_flat
 from calibration.photometry.gain import ChannelGains, channel_gains, three
-from calibration.photometry.linearity import check_same_light, level_of
+from calibration.photometry.level import level_of
+from calibration.photometry.linearity import check_same_light
 from calibration.photometry.patches import ColourView, find_patches
 from calibration.photometry.white import common_white, headroom_dn
 from calibration.solve.camera_step import CameraLight

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,14 @@ from acquisition.picture.view import Flip
 from acquisition.rig import ROLES, Role
 from bsd.errors import FoundBad
 from calibration.bundle.document import Geometry, MapSolution, PoseFacts
-from calibration.geometry.correspondences import PosePoints
 from calibration.geometry.drift import drift
+from calibration.geometry.lens_spread import LensSpread
 from calibration.geometry.parallax import Parallax, parallax
-from calibration.geometry.refinement import StaticPair, refine
+from calibration.geometry.refinement import refine
 from calibration.geometry.solution import GeometrySolution, solve_view_map
+from calibration.geometry.static_pair import StaticPair
 from calibration.geometry.view_map import Shape, ViewMap
+from calibration.mosaic import DefectRepair
 from calibration.photometry.position import spread
 from calibration.photometry.statistics import PixelStatistics
 from calibration.solve.frames import Linear, statistics_of
@@ -36,6 +39,7 @@ from calibration.target.picture import BoardPicture
 from calibration.target.refusal import BoardNotFound
 
 Values = NDArray[np.float64]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,14 @@ class Views:
         Samples from here on are clipped, black included.
     linear
         Of cameras that deliver encoded colour.
+    repair
+        Of defects: a hot pixel beside a corner pulls at it.
     """
 
     black_dn: dict[Role, Values]
     clip_dn: dict[Role, float]
     linear: dict[Role, Linear | None]
+    repair: dict[Role, DefectRepair]
 
 
 @dataclass(frozen=True)
@@ -101,10 +108,11 @@ def solve_maps(material: Material, views: Views, options: SolveOptions) -> MapRe
             f"{material.folder}: no usable clip of the far target at the start"
             f"{_why(left_out)}; record them with 'python -m acquisition.capture --guided start'"
         )
-    start, solution = _solved(first, options, None)
+    start, solution = _solved(first, options)
     faults: dict[str, str] = {}
-    end = _end(material, views, options, left_out, faults, first[0], start)
-    found = _parallax(material, views, options, left_out, faults, start, solution)
+    desk = _Desk(material, views, options, left_out, faults)
+    end = _end(desk, first[0], start, solution.lens)
+    found = _parallax(desk, start, solution)
     return MapResult(
         geometry=Geometry(
             start=start,
@@ -121,37 +129,72 @@ def solve_maps(material: Material, views: Views, options: SolveOptions) -> MapRe
     )
 
 
+@dataclass(frozen=True)
+class _Desk:
+    """What further maps are made with, and where it is noted why there are none."""
+
+    material: Material
+    views: Views
+    options: SolveOptions
+    left_out: dict[str, str]
+    faults: dict[str, str]
+
+    def made(
+        self,
+        what: str,
+        recordings: Sequence[Recording],
+        make: Callable[[list[_Pose]], Made],
+    ) -> Made | None:
+        """What `make` gives of the recordings' poses; what keeps it from it is a fault."""
+        own: dict[str, str] = {}
+        try:
+            poses = _poses(recordings, self.views, self.options, own)
+            if poses:
+                return make(poses)
+            self.faults[what] = next(iter(own.values()))
+        except FoundBad as error:
+            self.faults[what] = str(error)
+        finally:
+            self.left_out.update(own)
+        return None
+
+
 def _end(
-    material: Material,
-    views: Views,
-    options: SolveOptions,
-    left_out: dict[str, str],
-    faults: dict[str, str],
-    first: _Pose,
-    start: MapSolution,
+    desk: _Desk, first: _Pose, start: MapSolution, lens: LensSpread | None
 ) -> MapSolution | None:
     """The end's map; what keeps it from being one is a fault of the end, and the start stands."""
-    recordings = material.targets("far", "end")
+    recordings = desk.material.targets("far", "end")
     if not recordings:
         return None
     if other_distance(first.recording, recordings[0]):
         told = [distance_mm(each) / 1000 for each in (first.recording, recordings[0])]
-        faults["end"] = (
+        desk.faults["end"] = (
             f"the far target stood at {told[0]:.2f} m at the start and at {told[1]:.2f} m at the"
             " end: record it at one distance"
         )
         return None
-    own: dict[str, str] = {}
-    try:
-        last = _poses(recordings, views, options, own)
-        if last:
-            return _solved(last, options, start.view_map)[0]
-        faults["end"] = next(iter(own.values()))
-    except FoundBad as error:
-        faults["end"] = str(error)
-    finally:
-        left_out |= own
-    return None
+    return desk.made(
+        "end", recordings, lambda poses: _solved(poses, desk.options, start.view_map, lens)[0]
+    )
+
+
+def _parallax(desk: _Desk, start: MapSolution, solution: GeometrySolution) -> Parallax | None:
+    recordings = desk.material.targets("near", "start")
+    if not recordings:
+        return None
+
+    def of_near(poses: list[_Pose]) -> Parallax:
+        points = [pose.pair.points for pose in poses]
+        return parallax(
+            points,
+            start.view_map,
+            solution.poses[0].distance_mm,
+            points[0].distance_mm,
+            desk.options.geometry.parallax_px,
+            start.uncertainty,
+        )
+
+    return desk.made("near", recordings, of_near)
 
 
 def _why(left_out: dict[str, str]) -> str:
@@ -200,7 +243,9 @@ def _picture(statistics: PixelStatistics, views: Views, role: Role) -> BoardPict
     mean = statistics.mean - spread(views.black_dn[role], statistics.mean)
     clipped = np.asarray(statistics.mean >= views.clip_dn[role])
     saturated = np.asarray(clipped.any(axis=2)) if clipped.ndim == 3 else clipped
-    return BoardPicture(mean.astype(np.float32), statistics.form.upright_cfa, saturated)
+    light = mean.astype(np.float32)
+    views.repair[role].apply(light)
+    return BoardPicture(light, statistics.form.upright_cfa, saturated)
 
 
 def _flip(recording: Recording, role: Role) -> Flip:
@@ -208,15 +253,21 @@ def _flip(recording: Recording, role: Role) -> Flip:
 
 
 def _solved(
-    poses: list[_Pose], options: SolveOptions, like: ViewMap | None
+    poses: list[_Pose],
+    options: SolveOptions,
+    like: ViewMap | None = None,
+    lens: LensSpread | None = None,
 ) -> tuple[MapSolution, GeometrySolution]:
+    """A map of poses; with the lenses of `like`, which are known as well as `lens` says."""
     points = [pose.pair.points for pose in poses]
     shape_1: Shape = poses[0].static.image_1.shape[:2]
     shape_2: Shape = poses[0].static.image_2.shape[:2]
-    solution = solve_view_map(points, shape_1, shape_2, options.geometry, like=like)
+    solution = solve_view_map(points, shape_1, shape_2, options.geometry, like=like, lens=lens)
     kept = {pose.name for pose in solution.poses}
     statics = [pose.static for pose in poses if pose.static.pose in kept]
-    view_map, account = refine(solution.view_map, statics, solution.poses, solution.without)
+    view_map, account = refine(
+        solution.view_map, statics, solution.poses, solution.without, solution.lens
+    )
     if not options.refine:
         view_map, account = solution.view_map, account.model_copy(update={"used": False})
     uncertainty = account.uncertainty if account.used else solution.uncertainty
@@ -253,37 +304,3 @@ def _middle(recordings: Sequence[Recording]) -> str:
     return datetime.fromtimestamp(sum(seconds) / len(seconds), UTC).isoformat(
         timespec="milliseconds"
     )
-
-
-def _parallax(
-    material: Material,
-    views: Views,
-    options: SolveOptions,
-    left_out: dict[str, str],
-    faults: dict[str, str],
-    start: MapSolution,
-    solution: GeometrySolution,
-) -> Parallax | None:
-    recordings = material.targets("near", "start")
-    if not recordings:
-        return None
-    own: dict[str, str] = {}
-    try:
-        near = _poses(recordings, views, options, own)
-        if not near:
-            faults["near"] = next(iter(own.values()))
-            return None
-        points: list[PosePoints] = [pose.pair.points for pose in near]
-        return parallax(
-            points,
-            start.view_map,
-            solution.poses[0].distance_mm,
-            points[0].distance_mm,
-            options.geometry.parallax_px,
-            start.uncertainty,
-        )
-    except FoundBad as error:
-        faults["near"] = str(error)
-        return None
-    finally:
-        left_out |= own

@@ -14,6 +14,7 @@ from calibration.bundle.calibration import Calibration
 from calibration.bundle.document import CalibrationDocument, SettingPhotometry
 from calibration.bundle.folder import check_out, write_calibration
 from calibration.geometry.view_map import ViewMap
+from calibration.mosaic import DefectRepair
 from calibration.photometry.faults import NonLinear
 from calibration.photometry.response import Response, recover_response
 from calibration.solve.camera_step import CameraLight, solve_camera
@@ -82,7 +83,7 @@ def _solved(
     rig = _rig(material)
     cameras = {role: _camera(material, role, rig, options) for role in ROLES}
     advance(1)
-    maps = solve_maps(material, _views(cameras), options)
+    maps = solve_maps(material, _views(material, cameras), options)
     advance(1)
     ends: dict[When, ViewMap] = {"start": maps.geometry.start.view_map}
     if maps.geometry.end is not None:
@@ -138,14 +139,18 @@ def _response(
     return Linear.of(curve), told
 
 
-def _views(cameras: Mapping[Role, CameraLight]) -> Views:
-    """Black and clip levels for pictures of targets, which need them only roughly."""
-    black, clip = {}, {}
+def _views(material: Material, cameras: Mapping[Role, CameraLight]) -> Views:
+    """Levels and defects for pictures of targets, which need black and clipping only roughly."""
+    black, clip, repair = {}, {}, {}
     for role, camera in cameras.items():
         longest = max(camera.black.values(), key=lambda level: level.exposure_us)
         black[role] = longest.values
         clip[role] = float(camera.photometry.saturation.clip_dn)
-    return Views(black, clip, {role: camera.linear for role, camera in cameras.items()})
+        repair[role] = DefectRepair(
+            camera.defects.mask, 1 if material.rig.cameras[role].cfa is None else 2
+        )
+    linear = {role: camera.linear for role, camera in cameras.items()}
+    return Views(black, clip, linear, repair)
 
 
 def _arrays(

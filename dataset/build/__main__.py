@@ -23,11 +23,14 @@ app = command.application(
 
 @app.command()
 def verb(
-    session: Annotated[list[Path], typer.Option(help="Folder of a session (repeat).")],
-    calibration: Annotated[
-        list[Path], typer.Option(help="Folder of a calibration of its rig (repeat).")
-    ],
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the data sets, one for each setting.")],
+    session: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a session (repeat).")
+    ] = None,
+    calibration: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a calibration of its rig (repeat).")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; default: all. Same files with any.")
     ] = None,
@@ -65,6 +68,12 @@ def verb(
         str | None, typer.Option(help="Of the data: an SPDX name such as CC-BY-4.0, or a file.")
     ] = None,
     contact: Annotated[str, typer.Option(help="Whom users of the data may write to.")] = "",
+    give_up: Annotated[
+        bool,
+        typer.Option(
+            "--give-up", help="Remove what is unfinished in --out; what is published stays."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was built as JSON.")] = False,
 ) -> None:
     """Build aligned pairs from recorded sessions: one data set for each setting.
@@ -74,6 +83,15 @@ def verb(
     from bsd.errors import UserMistake
     from bsd.threads import available_cores, set_threads
 
+    if give_up:
+        _give_up(context, out, json)
+        return
+    if not session or not calibration:
+        lacking = "--calibration" if session else "--session"
+        raise UserMistake(
+            f"{lacking} is missing: a build needs --session FOLDER, --calibration FOLDER and --out"
+            " FOLDER"
+        )
     cores = workers or available_cores()
     set_threads(cores)  # before numba and OpenCV start
 
@@ -111,6 +129,42 @@ def verb(
         command.print_json(_fields(request, answer))
     else:
         _print(request, answer)
+
+
+def _give_up(context: typer.Context, out: Path, json: bool) -> None:
+    from dataclasses import asdict
+
+    from bsd.errors import UserMistake
+    from bsd.phrase import counted
+    from dataset.build.giving_up import give_up
+
+    given = [
+        name
+        for name, value in context.params.items()
+        if value and name not in ("out", "give_up", "json")
+    ]
+    if given:
+        named = ", ".join(f"--{name.rstrip('_').replace('_', '-')}" for name in given)
+        raise UserMistake(f"--give-up takes --out alone, and --json; leave out {named}")
+    answer = give_up(out)
+    if json:
+        fields = [{"path": str(out / each.name), **asdict(each)} for each in answer]
+        command.print_json({"given_up": fields})
+        return
+    console = command.out()
+    for each in answer:
+        stands = "nothing was published" if each.revision is None else f"revision {each.revision}"
+        console.print(
+            f"{out / each.name}: gave up {', '.join(each.sequences) or 'documents'}"
+            f" ({counted(each.files, 'file')} removed);"
+            f" {stands}{' stands as it was published' if each.revision else ''}",
+            markup=False,
+            soft_wrap=True,
+        )
+        for name in each.kept:
+            console.print(f"{out / each.name / name}: kept, no build wrote it", markup=False)
+    if not answer:
+        console.print(f"nothing is unfinished in {out}", markup=False, soft_wrap=True)
 
 
 def _fields(request: BuildRequest, answer: BuildAnswer) -> dict[str, object]:

@@ -16,12 +16,14 @@ from dataset.build.develop_job import ENCODER_VERSION, SequenceJob, develop_sequ
 from dataset.build.documents import put_documents
 from dataset.build.facts import sequence_facts
 from dataset.build.output_folder import check_neighbours, held_output
+from dataset.build.overlap import SCENE_GATE
 from dataset.build.plan import GROWING, PlannedClip, TreePlan, merged, options_of
 from dataset.build.provenance import planned_calibrations, planned_sessions
 from dataset.build.published_tree import BegunTree, begun_trees, published_trees
 from dataset.build.quality import left_out_page
 from dataset.build.request import BuildRequest
-from dataset.build.selection import SCENE_GATE, SelectedClip, Selection, select
+from dataset.build.selected_clip import SelectedClip
+from dataset.build.selection import Selection, select
 from dataset.build.source import SessionSource, read_sessions
 from dataset.build.statement import check_statements, planned_consents, planned_publication
 from dataset.build.survey import LeftOutClip
@@ -79,6 +81,8 @@ def _built(request: BuildRequest, sessions: tuple[SessionSource, ...]) -> BuildA
     plans = _plans(request, selection)
     if not plans:
         _refuse_nothing(request, selection)
+    for name in plans.keys() & selection.begun.keys():
+        selection.begun[name].require_plan(plans[name])
     descriptions = {}
     with ExitStack() as held:
         states = {

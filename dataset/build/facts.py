@@ -8,8 +8,9 @@ from fractions import Fraction
 import numpy as np
 
 from dataset.build.config import BuildConfig
+from dataset.build.overlap import SCENE_GATE
 from dataset.build.plan import PlannedClip
-from dataset.build.selection import SCENE_GATE, SelectedClip
+from dataset.build.selected_clip import SelectedClip
 from dataset.gate.result import GateResult
 from dataset.pair.encoding import LINEAR_OFFSET, Encoding
 from dataset.sequence_facts import BlurLengths, GateValue, LinearScale, SequenceFacts

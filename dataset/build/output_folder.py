@@ -12,9 +12,24 @@ from bsd.lock import locked
 from dataset.build.assignment import check_homes
 from dataset.build.plan import TreePlan
 from dataset.build.published_tree import PublishedTree, published_trees
-from dataset.build.request import BuildRequest
+from dataset.build.request import WORK_NAME, BuildRequest
 
 _LOCK_NAME: Final = "lock"
+
+
+@contextmanager
+def held_folder(out: Path) -> Iterator[None]:
+    """Keep builds out of a folder that is there.
+
+    Raises
+    ------
+    UserMistake
+        A build writes there.
+    """
+    memory = out / WORK_NAME
+    memory.mkdir(exist_ok=True)
+    with locked(memory / _LOCK_NAME):
+        yield
 
 
 @contextmanager
@@ -24,10 +39,10 @@ def held_output(request: BuildRequest) -> Iterator[None]:
     Raises
     ------
     UserMistake
-        Another build writes there, or it is a file.
+        Another build writes there, it is a file or a link to nothing, or lies within a session or
+        a calibration.
     """
-    if request.out.exists() and not request.out.is_dir():
-        raise UserMistake(f"{request.out}: is a file; give a folder that is empty or not there yet")
+    _check_place(request)
     request.memory.mkdir(parents=True, exist_ok=True)
     with locked(request.memory / _LOCK_NAME):
         try:
@@ -35,6 +50,21 @@ def held_output(request: BuildRequest) -> Iterator[None]:
         except UserMistake:
             _forget_refused(request)
             raise
+
+
+def _check_place(request: BuildRequest) -> None:
+    out = request.out
+    if not out.is_dir() and (out.exists() or out.is_symlink()):
+        what = "a file" if out.exists() else f"a link to {out.readlink()}, which is not there"
+        raise UserMistake(f"{out}: is {what}; give a folder that is empty or not there yet")
+    whole = out.resolve()
+    for kind, folders in (("session", request.sessions), ("calibration", request.calibrations)):
+        for folder in folders:
+            if whole.is_relative_to(folder.resolve()):
+                raise UserMistake(
+                    f"--out {out}: lies in the {kind} {folder}, which a build only reads; give"
+                    " another folder"
+                )
 
 
 def _forget_refused(request: BuildRequest) -> None:

@@ -13,7 +13,7 @@ from dataset.build.plan import PlannedClip, TreePlan, read_plan
 from dataset.description import DESCRIPTION_NAME, DatasetDescription
 from dataset.layout import PLAN_NAME, WORK_NAME
 from dataset.opening import published
-from dataset.plan import plan_fields
+from dataset.plan import differing_fields, plan_fields
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,25 @@ class BegunTree:
             if clip.identity not in identities:
                 raise UserMistake(
                     f"{self.root}: is unfinished and waits for {clip.identity}; finish it first"
-                    " with the command that began it, or remove what is unfinished and build anew"
+                    " with the command that began it, or give it up: --give-up --out"
+                    f" {self.root.parent}"
                 )
+
+    def require_plan(self, plan: TreePlan) -> None:
+        """Refuse a build of other options or inputs, but for what the toolkit is called.
+
+        Raises
+        ------
+        UserMistake
+            Names the fields that differ.
+        """
+        names = differing_fields(self.plan.model_dump(mode="json"), plan.model_dump(mode="json"))
+        if names:
+            raise UserMistake(
+                f"{self.root}: holds an unfinished dataset of other inputs or options (different:"
+                f" {', '.join(names)}); give those again to finish it, or give it up: --give-up"
+                f" --out {self.root.parent}"
+            )
 
 
 def published_trees(out: Path) -> dict[str, PublishedTree]:

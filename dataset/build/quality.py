@@ -29,8 +29,9 @@ from bsd.provenance import toolkit_version
 from dataset.build.chart import blur_histogram
 from dataset.build.config import BuildConfig
 from dataset.build.evidence import EVIDENCE, MATCH, shrunk
+from dataset.build.overlap import SCENE_GATE
 from dataset.build.plan import TreePlan
-from dataset.build.selection import SCENE_GATE, Selection
+from dataset.build.selection import Selection
 from dataset.build.survey import LeftOutClip
 from dataset.build.table import HEADS, BuiltTree, built_tree, preset_row, row_of, shortfall
 from dataset.description import DatasetDescription

@@ -5,55 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from pathlib import Path
 
 from bsd import command
+from bsd.errors import UserMistake
+from calibration.bundle.calibration import Calibration
 from dataset.build.assignment import Candidate, Placed, place
-from dataset.build.inspection_job import Inspected, InspectionJob, inspect_job, read_calibration
-from dataset.build.match_picture import ClipView, MatchPictureJob, write_match
+from dataset.build.inspection_job import InspectionJob, inspect_job, read_calibration
 from dataset.build.matching import Look, Match, matched, published_looks
+from dataset.build.overlap import judged_scenes, picture_conflicts
 from dataset.build.published_tree import BegunTree, PublishedTree
 from dataset.build.request import BuildRequest, identities
-from dataset.build.scene_group import Conflict, Grouping, grouped_scenes
+from dataset.build.scene_group import Grouping, grouped_scenes
+from dataset.build.selected_clip import SelectedClip
 from dataset.build.source import SessionSource
-from dataset.build.survey import LeftOutClip, Survey, SurveyedClip, survey
+from dataset.build.survey import LeftOutClip, Survey, survey
 from dataset.executor import run_jobs
-from dataset.gate.limits import GateLimits
-from dataset.gate.result import GateResult, failed_gates
-from dataset.gate.scene import tells
-from dataset.layout import frame_path
+from dataset.gate.result import failed_gates
 from dataset.splits import Split
 
 log = logging.getLogger(__name__)
-
-SCENE_GATE: Final = "scene-overlap"
-"""The gate that needs more than one clip."""
-
-
-@dataclass(frozen=True)
-class SelectedClip:
-    """A clip that was inspected.
-
-    Attributes
-    ----------
-    clip, inspected
-        What it is, and what its gates said.
-    tree
-        Name of the tree of its setting and rate.
-    overlap
-        The word of the gate on scenes: None where another gate had failed before.
-    """
-
-    clip: SurveyedClip
-    inspected: Inspected
-    tree: str
-    overlap: GateResult | None = None
-
-    @property
-    def results(self) -> tuple[GateResult, ...]:
-        """Of all gates."""
-        own = self.inspected.inspection.results
-        return own if self.overlap is None else (*own, self.overlap)
 
 
 @dataclass(frozen=True)
@@ -118,10 +89,10 @@ def select(
     left = list(surveyed.left_out)
     left += [_failed(each) for each in clips if failed_gates(each.results)]
     grouping, matches = _grouping(request, sessions, before, begun, passed)
-    judged = _judged(passed, grouping, matches, request.config.gates)
+    judged = judged_scenes(passed, grouping, matches, request.config.gates)
     left += [_failed(each) for each in judged if failed_gates(each.results)]
     good = [each for each in judged if not failed_gates(each.results)]
-    _picture_conflicts(request, grouping, before, {each.clip.identity: each for each in judged})
+    picture_conflicts(request, grouping, before, {each.clip.identity: each for each in judged})
     placed = _placed(request, grouping, good, [*before.values(), *begun.values()])
     by_name = {each.clip.identity: each for each in (*clips, *judged)}
     left += [
@@ -151,6 +122,16 @@ def _known_left_out(
     return tuple(standing.values())
 
 
+def _read_calibrations(request: BuildRequest) -> list[tuple[Path, Calibration]]:
+    found: dict[str, tuple[Path, Calibration]] = {}
+    for folder in request.calibrations:
+        calibration = read_calibration(folder)
+        first, _ = found.setdefault(calibration.sha256, (folder, calibration))
+        if folder is not first:
+            raise UserMistake(f"{folder} and {first}: are the same calibration; give it once")
+    return list(found.values())
+
+
 def _surveyed(
     request: BuildRequest,
     sessions: Sequence[SessionSource],
@@ -159,7 +140,7 @@ def _surveyed(
     """What there is to look at: not what is published, nor what the same gates refused before."""
     settled = {clip.uuid for tree in before.values() for clip in tree.plan.inputs}
     known = [each for tree in before.values() for each in tree.plan.left_out]
-    calibrations = [(folder, read_calibration(folder)) for folder in request.calibrations]
+    calibrations = _read_calibrations(request)
     found = survey(
         sessions,
         calibrations,
@@ -222,90 +203,6 @@ def _grouping(
         homes=homes,
     )
     return grouping, matches
-
-
-def _judged(
-    passed: Sequence[SelectedClip],
-    grouping: Grouping,
-    matches: Sequence[Match],
-    limits: GateLimits,
-) -> list[SelectedClip]:
-    """The clips with the word of the gate on scenes."""
-    conflicts = {each.clip: each for each in grouping.conflicts}
-    scenes = dict(grouping.scenes)
-    strange: dict[str, int] = {}
-    for match in matches:
-        one, other = match.clips
-        if scenes.get(one) != scenes.get(other):
-            for clip in match.clips:
-                strange[clip] = max(strange.get(clip, 0), match.matches)
-    return [
-        SelectedClip(
-            each.clip,
-            each.inspected,
-            each.tree,
-            _overlap_result(each, conflicts, strange, limits),
-        )
-        for each in passed
-    ]
-
-
-def _picture_conflicts(
-    request: BuildRequest,
-    grouping: Grouping,
-    before: Mapping[str, PublishedTree],
-    judged: Mapping[str, SelectedClip],
-) -> None:
-    frames = {
-        each.clip: tree.root / frame_path(each.split, each.sequence, "Sharp", each.frames // 2)
-        for tree in before.values()
-        for each in tree.placements
-    }
-
-    def view(name: str) -> ClipView:
-        return ClipView(judged[name].clip, judged[name].inspected.inspection)
-
-    jobs = []
-    for conflict in grouping.conflicts:
-        other = next(name for name in conflict.shown.values() if name != conflict.clip)
-        views = view(conflict.clip), frames[other] if other in frames else view(other)
-        folder = judged[conflict.clip].inspected.pictures
-        jobs.append(MatchPictureJob(folder, views, request.config))
-    run_jobs(write_match, jobs, request.workers)
-
-
-def _overlap_result(
-    each: SelectedClip,
-    conflicts: Mapping[str, Conflict],
-    strange: Mapping[str, int],
-    limits: GateLimits,
-) -> GateResult:
-    clip = each.clip.identity
-    conflict = conflicts.get(clip)
-    passed: bool | None = conflict is None
-    text = _conflict_text(clip, conflict) if conflict else "shows no other scene's view"
-    if conflict is None and not tells(each.inspected.inspection.read_signatures(), limits):
-        passed, text = None, "too little detail to know the scene by"
-    return GateResult(
-        gate=SCENE_GATE,
-        passed=passed,
-        value=float(strange.get(clip, 0)),
-        limit=float(limits.overlap_matches),
-        unit="matches",
-        text=text,
-    )
-
-
-def _conflict_text(clip: str, conflict: Conflict) -> str:
-    others = [(name, split) for split, name in conflict.shown.items() if name != clip]
-    shown = " and ".join(f"{name} ({split})" for name, split in others)
-    own = next((split for split, name in conflict.shown.items() if name == clip), None)
-    if own is not None:
-        return (
-            f"shows the same as {shown}, and --split asks for {own}: it would stand in both; leave"
-            " one of them out, or choose one split for both"
-        )
-    return f"shows the same as {shown}: it would stand in both; leave one of them out"
 
 
 def _placed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,8 @@ class SurveyedClip:
         ledger, and its length.
     pairs
         All pairs of the ledger, bookends included.
+    calibration_age_h
+        Hours from the clip to the nearer end of its calibration; 0 between start and end.
     """
 
     source: ClipSource
@@ -83,6 +86,7 @@ class SurveyedClip:
     first: int
     frames: int
     pairs: int
+    calibration_age_h: float = 0.0
 
     @property
     def identity(self) -> str:
@@ -219,11 +223,22 @@ def _surveyed(
     first, frames = usable_run(rows)
     if frames < least_frames:
         return _left(source, f"has {frames} neighbouring pairs, {least_frames} are asked for")
-    folder = _calibration_for(source, head, head.setting.name, calibrations)
-    if folder is None:
+    fitting = _calibration_for(source, head, head.setting.name, calibrations)
+    if fitting is None:
         uncovered.append((source, head.setting.name))
         return None
-    return SurveyedClip(source, head, head.setting, folder, first, frames, len(rows))
+    folder, calibration = fitting
+    age_h = calibration_age_h(calibration, source.begun_utc)
+    return SurveyedClip(source, head, head.setting, folder, first, frames, len(rows), age_h)
+
+
+def calibration_age_h(calibration: Calibration, utc: str) -> float:
+    """Hours from a moment to the nearer end of a calibration; 0 between its start and its end."""
+    told = calibration.document.geometry
+    start, at = (datetime.fromisoformat(text) for text in (told.start.utc, utc))
+    end = start if told.end is None else datetime.fromisoformat(told.end.utc)
+    away = max(start - at, at - end)
+    return max(0.0, away.total_seconds() / 3600)
 
 
 def _calibration_for(
@@ -231,7 +246,7 @@ def _calibration_for(
     head: ClipHead,
     setting: str,
     calibrations: Sequence[tuple[Path, Calibration]],
-) -> Path | None:
+) -> tuple[Path, Calibration] | None:
     """The one that fits: of the clip's own session before others; None where none covers it.
 
     Raises
@@ -260,7 +275,7 @@ def _calibration_for(
             f"{source.path}: {fitting[0][0]} and {fitting[1][0]} both fit and neither is of its"
             " session alone; give one calibration per session, or build the sessions one by one"
         )
-    return fitting[0][0] if fitting else None
+    return fitting[0] if fitting else None
 
 
 def _named(clips: Sequence[ClipSource], names: Sequence[str]) -> set[str]:

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset.gate.blur import Plane
+from dataset.gate.blur import BLOCK_PX, Plane
 
 BLOCK: Final = 32
 _DERIVATIVE: Final = np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12.0
@@ -32,6 +32,7 @@ _LEAST_CLEAR: Final = 0.95
 _MOST_ERROR_PX: Final = 0.5
 _LEAST_BLOCKS: Final = 3
 _FAR_PX: Final = 1.0
+_BIN_PX: Final = 2
 _SHARE: Final = 90.0
 
 
@@ -69,7 +70,9 @@ class ShiftGrid(NamedTuple):
         return float(np.percentile(np.maximum(lengths, 0.0), _SHARE))
 
 
-def shift_grid(blurry: Plane, sharp: Plane, clear: NDArray[np.bool_], bin_px: int = 2) -> ShiftGrid:
+def shift_grid(
+    blurry: Plane, sharp: Plane, clear: NDArray[np.bool_], bin_px: int = _BIN_PX
+) -> ShiftGrid:
     """Measure the shift in blocks of 32 × 32 bins; where it is large, on coarser planes.
 
     Parameters
@@ -90,6 +93,17 @@ def shift_grid(blurry: Plane, sharp: Plane, clear: NDArray[np.bool_], bin_px: in
     coarse = _measured(np.asarray(small[0]), np.asarray(small[1]), known, 4 * bin_px)
     far = coarse.excess_px()
     return coarse if far is not None and far > _FAR_PX * bin_px else grid
+
+
+def least_size_px(width: int, height: int) -> tuple[int, int]:
+    """The smallest view of this shape that alignment and blur can be measured on, even sides."""
+    block_px = BLOCK * _BIN_PX
+    for wide in range(block_px, 64 * block_px, 2):
+        high = max(2, round(wide * height / width / 2) * 2)
+        blocks = (wide // block_px) * (high // block_px)
+        if blocks >= _LEAST_BLOCKS and min(wide, high) >= BLOCK_PX:
+            return wide, high
+    return block_px, block_px
 
 
 def _measured(blurry: Plane, sharp: Plane, clear: NDArray[np.bool_], bin_px: int) -> ShiftGrid:

@@ -35,6 +35,7 @@ Plane = NDArray[np.float32]
 _BIN_PX: Final = 2
 _LONG_PX: Final = 12.0  # beyond, blocks twice as large: a window hides a seventh of 20 px
 _BLOCK: Final = 48  # bins
+BLOCK_PX: Final = _BLOCK * _BIN_PX
 _STEP: Final = 24
 _ANGLES: Final = 16
 _CUT: Final = 0.22  # cycles per bin: f0

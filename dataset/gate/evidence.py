@@ -44,16 +44,23 @@ class Sides:
     ----------
     shifts
         By side.
-    defocus_px, edges_px
-        Of the first side that tells.
+    defocus_px
+        By side that tells: how much C1 is softer than C2.
+    edges_px
+        Width of the edges of C1 and of C2, on the side where they are wider.
     moved_px
         By side that moved: its way from frame to frame.
     """
 
     shifts: dict[SideName, ShiftGrid] = field(default_factory=dict)
-    defocus_px: float | None = None
+    defocus_px: dict[SideName, float] = field(default_factory=dict)
     edges_px: tuple[float | None, float | None] = (None, None)
     moved_px: dict[SideName, float] = field(default_factory=dict)
+
+    @property
+    def most_defocus_px(self) -> float | None:
+        """Of the side where the views differ most."""
+        return max(self.defocus_px.values(), key=abs, default=None)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ class ClipFacts(Part):
     shift_source
         "bookends", "scene" where they moved, or "none".
     defocus_px
-        By how much C1 is softer than C2; negative: C2 is softer.
+        By how much C1 is softer than C2 on the bookend where they differ more; negative: C2 is
+        softer.
     edge_px
         Width of edges of C1 and of C2 on the bookends.
     pairs_lost, longest_run
@@ -119,6 +127,10 @@ class Evidence:
         C2's exposure over C1's.
     synchrony
         Whether neighbours fit better; None where that could not be seen.
+    size_px
+        Width and height of the developed view; None where nothing was developed.
+    calibration_age_h
+        Hours between the clip and its calibration; None where nobody told.
     """
 
     verdict: str | None
@@ -132,6 +144,8 @@ class Evidence:
     scene: tuple[SceneFrame, ...]
     share: float
     synchrony: Synchrony | None = None
+    size_px: tuple[int, int] | None = None
+    calibration_age_h: float | None = None
 
     def facts(self) -> ClipFacts:
         """The numbers for the dataset's pages."""
@@ -147,7 +161,7 @@ class Evidence:
             shift_px=shift,
             shift_error_px=error,
             shift_source=source,
-            defocus_px=self.sides.defocus_px,
+            defocus_px=self.sides.most_defocus_px,
             edge_px=self.sides.edges_px,
             pairs_lost=self.pairs_lost if self.verdict else None,
             longest_run=self.longest_run if self.verdict else None,

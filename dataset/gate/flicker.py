@@ -16,7 +16,7 @@ from acquisition.picture.blocks import Blocks, blocks
 from acquisition.picture.view import Frame, FrameFormat
 
 _LEAST_SHARE: Final = 0.5
-_LEAST_FRAMES: Final = 5
+FLICKER_FRAMES: Final = 5
 _PERCENTILES: Final = (5.0, 95.0)
 
 
@@ -59,7 +59,7 @@ def variation_percent(ratios: NDArray[np.float64]) -> float | None:
         None with fewer than 5 frames that could be compared.
     """
     told = ratios[np.isfinite(ratios)]
-    if len(told) < _LEAST_FRAMES:
+    if len(told) < FLICKER_FRAMES:
         return None
     low, high = np.percentile(told, _PERCENTILES)
     return 100.0 * float((high - low) / np.median(told))

@@ -8,8 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from dataset.gate.alignment import least_size_px
 from dataset.gate.evidence import Evidence, SceneFrame
 from dataset.gate.limits import GateLimits
+from dataset.gate.ratio import LEAST_FRAMES
 from dataset.gate.result import GATES, GateName, GateResult
 
 _UNUSABLE: Final = {
@@ -53,6 +55,8 @@ def alignment(seen: Evidence, limits: GateLimits) -> GateResult:
         return _result(gate, value <= limit, text, value, limit, "px")
     moved = ", ".join(f"{side} {px:.1f} px" for side, px in seen.sides.moved_px.items())
     why = f"the bookends moved ({moved} a frame)" if moved else "no bookend shows enough detail"
+    if (small := _too_small(seen)) is not None:
+        return _result(gate, False, small)
     if not moved and _clipped_percent(seen) > limits.clipped_percent:
         return _result(gate, None, "too much is clipped to see how the views lie")
     if seen.drift is None:
@@ -72,24 +76,54 @@ def synchrony(seen: Evidence, limits: GateLimits) -> GateResult:
     gate: GateName = "synchrony"
     if seen.synchrony is None:
         return _result(gate, None, "nothing to compare neighbouring frames by")
-    rival, gain, agreement, count = seen.synchrony
+    told = seen.synchrony
     limit = limits.synchrony_gain
-    good = seen.synchrony.verdict(limit)
-    numbers = f"gain {gain:+.2f}, {agreement:.0%} of it agrees, {count} frames"
+    good = told.verdict(limit)
+    numbers = f"gain {told.gain:+.2f}, {told.agreement:.0%} of it agrees, {told.frames} frames"
     if good is None:
         text = f"neighbouring frames are too much alike to tell ({numbers})"
     elif good:
         text = f"no neighbour of a sharp frame fits better ({numbers})"
-    else:
+    elif told.is_late(limit):
         text = (
-            f"C1 fits the sharp frame {rival:+d} pulses away better than its own ({numbers});"
+            f"C1 fits the sharp frame {told.rival:+d} pulses away better than its own ({numbers});"
             " one camera answers another pulse: see its trigger, timeout and buffers"
         )
-    return _result(gate, good, text, gain, limit)
+    else:
+        number, rival = next(iter(told.odd.items()))
+        text = (
+            f"{len(told.odd)} of C1's frames fit another sharp frame better than their own, the"
+            f" first {number} that {rival:+d} pulses away: a pulse was lost or frames are in a"
+            " wrong order; see the trigger and buffers"
+        )
+    return _result(gate, good, text, told.gain, limit, frames=tuple(told.odd))
+
+
+def calibration_age(seen: Evidence, limits: GateLimits) -> GateResult:
+    """The calibration is of the time of the clip."""
+    gate: GateName = "calibration-age"
+    value, limit = seen.calibration_age_h, limits.calibration_age_h
+    if value is None:
+        return _result(gate, None, "nothing tells when the rig was calibrated")
+    text = "the calibration spans this clip" if value == 0 else f"calibrated {_span(value)} away"
+    if value > limit:
+        text += (
+            f", {_span(limit)} is the most: calibrate near the recording, or, if nothing was"
+            f" touched since, --set gates.calibration_age_h={math.ceil(value)}"
+        )
+    return _result(gate, value <= limit, text, value, limit, "h")
+
+
+def _span(hours: float) -> str:
+    return f"{hours / 24:.0f} days" if hours >= 72 else f"{hours:.1f} h"
 
 
 def local_ratio(seen: Evidence, limits: GateLimits) -> GateResult:
     """The light of C2 is what the calibration makes it from C1's."""
+    if seen.ratio is None and 0 < len(seen.scene) < LEAST_FRAMES:
+        text = f"{len(seen.scene)} aligned frames and no still bookend do not tell how the light"
+        text += f" is, {LEAST_FRAMES} do: look at more of them, --set gate_every=1"
+        return _result("local-ratio", False, text)
     if seen.ratio is None:
         return _result("local-ratio", None, "too dark or too much clipped to compare the light")
     value, mean = seen.ratio.excess_percent, seen.ratio.mean_percent
@@ -171,7 +205,7 @@ def blur_sharp(seen: Evidence, limits: GateLimits) -> GateResult:
 def static(seen: Evidence, limits: GateLimits) -> GateResult:
     """Something moves."""
     if not seen.scene:
-        return _result("static", None, "no frame of the scene was looked at")
+        return _result("static", False, "no frame of the scene was looked at; --set gate_every=1")
     value = _moves_px(seen)
     good = value >= limits.static_px
     text = f"what moves most moves by {value:.1f} px" if good else "nothing moves in this clip"
@@ -197,11 +231,12 @@ def duplicates(seen: Evidence, limits: GateLimits) -> GateResult:
 def _focus(gate: GateName, seen: Evidence, limits: GateLimits, sign: float) -> GateResult:
     name, other = ("C1", "C2") if sign > 0 else ("C2", "C1")
     edge = seen.sides.edges_px[0 if sign > 0 else 1]
-    if seen.sides.defocus_px is None:
+    told = {side: sign * px for side, px in seen.sides.defocus_px.items()}
+    if not told:
         return _result(gate, None, "no still bookend with enough detail to see the focus on")
-    softer = sign * seen.sides.defocus_px
+    side, softer = max(told.items(), key=lambda item: item[1])
     if softer > limits.defocus_px:
-        text = f"{name} is softer than {other} by {softer:.2f} px: focus it"
+        text = f"{name} is softer than {other} by {softer:.2f} px in the {side} bookend: focus it"
         return _result(gate, False, text, softer, limits.defocus_px, "px")
     if edge is not None and edge > limits.edge_px:
         text = f"the edges of {name} are {edge:.2f} px wide: focus it"
@@ -214,6 +249,20 @@ def _focus(gate: GateName, seen: Evidence, limits: GateLimits, sign: float) -> G
 def _clipped_percent(seen: Evidence) -> float:
     shares = [each.clipped_percent for each in seen.scene]
     return float(np.mean(shares)) if shares else 0.0
+
+
+def _too_small(seen: Evidence) -> str | None:
+    """In words, where the view has no room for the blocks of the measures."""
+    if seen.size_px is None:
+        return None
+    least = least_size_px(*seen.size_px)
+    if seen.size_px[0] >= least[0] and seen.size_px[1] >= least[1]:
+        return None
+    size = f"{seen.size_px[0]} × {seen.size_px[1]}"
+    return (
+        f"frames of {size} px are too small to judge, {least[0]} × {least[1]} px of this shape are"
+        f" the least: give a larger --size, e.g. --size {least[0]}x{least[1]}, or a larger --scale"
+    )
 
 
 def _moves_px(seen: Evidence) -> float:
@@ -253,6 +302,7 @@ _JUDGES: Final[dict[GateName, Callable[[Evidence, GateLimits], GateResult]]] = {
     "ledger": ledger,
     "bookend-alignment": alignment,
     "synchrony": synchrony,
+    "calibration-age": calibration_age,
     "local-ratio": local_ratio,
     "flicker": flicker,
     "clipping": clipping,

@@ -35,8 +35,12 @@ class GateLimits(Part):
         Way of what moves most from frame to frame in a bookend that counts as still.
     synchrony_gain
         By how much a neighbouring sharp frame may fit a blurry one better than its own, over all
-        frames of the scene, as a share of what changes in between. Pairs that are right have -0.3
-        to -0.9, those of a camera that is a frame late as much above 0.
+        frames of the scene, as a share of what changes in between. Pairs that are right have -0.7
+        to -1, those of a camera that is late 0.8 to 1. A single frame may have 0.5.
+    calibration_age_h
+        Hours that a clip may lie before or after its calibration. What the gates measure on a clip
+        tells a move of the cameras and of the light; dust, hot pixels and black levels of another
+        day they hardly tell. Three days bridge a weekend.
     ratio_percent
         Deviation of C2/C1 from the calibration that nineteen twentieths of the view must keep.
         2 % costs 48 dB, 5 % 40 dB: beyond, the light is wrong in a way that models learn.
@@ -74,6 +78,7 @@ class GateLimits(Part):
     alignment_error_px: Positive = 0.2
     still_px: Positive = 0.5
     synchrony_gain: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    calibration_age_h: Positive = 72.0
     ratio_percent: Positive = 3.0
     flicker_percent: Positive = 3.0
     clipped_percent: Percent = 5.0

@@ -17,13 +17,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dataset.gate.flicker import FLICKER_FRAMES
+
 BLOCK_PX: Final = 32
 _LEAST_LEVEL: Final = 0.02  # of the brightest tenth: a quotient of noise is none
 _LEAST_CLEAR: Final = 0.9
 _SHARE: Final = 95.0
 _SIGMA_OF_MAD: Final = 1.4826
 _MEDIAN_LOSS: Final = 1.2533  # standard error of a median over that of a mean
-_LEAST_FRAMES: Final = 3
+LEAST_FRAMES: Final = 3
 _LEAST_CELLS: Final = 0.4  # of all
 
 
@@ -90,7 +92,22 @@ def mean_level(frames: NDArray[np.float32], levels: NDArray[np.float64]) -> floa
     return float(np.mean(told)) if len(told) else None
 
 
-def local_ratio(frames: NDArray[np.float32], levels: NDArray[np.float64]) -> LocalRatio | None:
+def level_error(ratios: NDArray[np.float64]) -> float:
+    """How well the mean light of a clip is known: relative standard error of `raw_ratio`s' mean.
+
+    Light at 100 Hz is met at three phases by 15 frames a second; of a short clip, whose frames do
+    not fill them evenly, the mean is no more than a guess, which is not the pattern's fault.
+    0 where there are too few frames for gate "flicker": nothing then tells light that varies.
+    """
+    told = ratios[np.isfinite(ratios)]
+    if len(told) < FLICKER_FRAMES:
+        return 0.0
+    return float(told.std(ddof=1) / told.mean() / np.sqrt(len(told)))
+
+
+def local_ratio(
+    frames: NDArray[np.float32], levels: NDArray[np.float64], whole_error: float = 0.0
+) -> LocalRatio | None:
     """The ratio of a clip, by blocks.
 
     Parameters
@@ -100,23 +117,25 @@ def local_ratio(frames: NDArray[np.float32], levels: NDArray[np.float64]) -> Loc
     levels
         (n,) float64: how the light of each frame stands to the clip's mean (its C2/C1 over the
         mean of all frames); 1 where nothing flickers.
+    whole_error
+        Standard error that all blocks have in common, see `level_error`.
 
     Returns
     -------
     LocalRatio or None
         None where too few frames or blocks can be compared.
     """
-    if len(frames) < _LEAST_FRAMES or not np.isfinite(levels).all():
+    if len(frames) < LEAST_FRAMES or not np.isfinite(levels).all():
         return None
     steady = frames.astype(np.float64) / levels[:, None, None, None]
-    often = np.isfinite(steady).sum(axis=0) >= max(_LEAST_FRAMES, len(frames) // 2)
+    often = np.isfinite(steady).sum(axis=0) >= max(LEAST_FRAMES, len(frames) // 2)
     if often.mean() < _LEAST_CELLS:
         return None
     cells = steady[:, often]
     median = np.nanmedian(cells, axis=0)
     spread = _SIGMA_OF_MAD * np.nanmedian(np.abs(cells - median), axis=0)
     error = _MEDIAN_LOSS * spread / np.sqrt(np.isfinite(cells).sum(axis=0))
-    excess = np.maximum(np.abs(median - 1) - 2 * error, 0)
+    excess = np.maximum(np.abs(median - 1) - 2 * np.hypot(error, whole_error), 0)
     percent = np.full(often.shape, np.nan)
     percent[often] = 100 * (median - 1)
     return LocalRatio(

@@ -11,6 +11,7 @@ GateName = Literal[
     "ledger",
     "bookend-alignment",
     "synchrony",
+    "calibration-age",
     "local-ratio",
     "flicker",
     "clipping",
@@ -40,7 +41,7 @@ class GateResult(Part):
     value, limit
         What was measured and what it is held against, in `unit`; None where there is none.
     unit
-        "px", "%", "DN", "pairs", "frames" or "matches"; empty for a share.
+        "px", "%", "DN", "h", "pairs", "frames" or "matches"; empty for a share.
     text
         One line for a person: what was found, and where failed, what to do.
     frames

@@ -3,19 +3,24 @@ r"""Whether C1 and C2 show one moment: the blurry frame fits its own sharp frame
 Two cameras that are a frame apart look alike on still bookends, and what lies about a blur is close
 to it in the next frame too; so the scene itself is compared, as delivered, of every frame. Both
 views become coarse planes in C1's geometry with mean 1, less what changes slowly over the view.
-With :math:`b_i, s_i` those of a pair and r the number of frames to a rival,
+With :math:`b_i, s_i` those of a pair and r the number of frames to a rival, up to 16,
 
-.. math:: g_r = \frac{\sum_i \overline{(b_i - s_{i+r})^2} - \overline{(b_i - s_i)^2}}
-                     {\sum_i \overline{(s_i - s_{i+r})^2}}
+.. math:: g_{i,r} = \frac{\overline{(b_i - s_{i+r})^2} - \overline{(b_i - s_i)^2}}
+                         {\overline{(s_i - s_{i+r})^2}}
 
-is what the rival costs, as a share of what changes: towards 1 where the pairs are right, -1 where
+is what the rival costs, as a share of what changes: towards 1 where the pair is right, -1 where
 the rival is. What stands still, lies a little beside its place, or is noise drops out of the
 numerator. Near 0 (hardly any motion) nothing is said.
+
+A camera that is late throughout is told by one rival over all frames (numerator and denominator
+summed), a pulse that was lost on the way, or frames in a wrong order, by single frames. A rival
+counts where its sharp frames differ as much as neighbours do (a hand that shakes comes back to
+where it was), and its cost only where it stands out of its standard error over the bins.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from typing import Final, NamedTuple
 
 import cv2
@@ -26,7 +31,9 @@ from acquisition.picture.view import Frame, FrameFormat, planes
 
 Plane = NDArray[np.float32]
 
-RIVALS: Final = (-2, -1, 1, 2)
+FARTHEST: Final = 16
+"""Frames to the farthest rival, before and after."""
+
 _WIDTH: Final = 160  # bins
 _LEAST_BIN_PX: Final = 4
 _SLOW: Final = 12.0  # bins
@@ -34,6 +41,10 @@ _LEAST_FRAMES: Final = 4
 _CLEAR: Final = 0.1
 _AGREEMENT: Final = 0.9
 _STILL: Final = 1e-9
+_ALIKE: Final = 0.5  # of the change between neighbours: a rival that is more alike is none
+_SIGMAS: Final = 6.0
+_ODD_GAIN: Final = 0.5  # of a single frame; those of good pairs stay below -0.4
+_LEAST_MEAN_DN: Final = 0.5
 
 
 class Synchrony(NamedTuple):
@@ -49,24 +60,37 @@ class Synchrony(NamedTuple):
         Share of all differences that speak so.
     frames
         That were compared.
+    certain
+        Whether the gain is more than six standard errors.
+    odd
+        Number of each frame that by itself fits another sharp frame clearly better → frames to it.
     """
 
     rival: int
     gain: float
     agreement: float
     frames: int
+    certain: bool
+    odd: dict[int, int]
 
     def verdict(self, limit: float) -> bool | None:
         """Whether C1 fits C2; None where the neighbours are too much alike to tell."""
+        if self.odd:
+            return False
         if self.frames < _LEAST_FRAMES:
             return None
-        if self.gain > limit and self.agreement >= _AGREEMENT:
+        if self.is_late(limit):
             return False
         return True if self.gain < -_CLEAR else None
 
+    def is_late(self, limit: float) -> bool:
+        """Whether one rival is better throughout."""
+        enough = self.frames >= _LEAST_FRAMES and self.certain
+        return enough and self.gain > limit and self.agreement >= _AGREEMENT
+
 
 class SynchronyWatch:
-    """Compares each pair with those two before it; holds three pairs of coarse planes.
+    """Compares each pair with the sixteen before it; holds as many pairs of coarse planes.
 
     Parameters
     ----------
@@ -89,11 +113,14 @@ class SynchronyWatch:
         self._xy = x, y
         self._shape = rows, columns
         self._seen: NDArray[np.bool_] | None = None
-        self._before: deque[tuple[Plane, Plane, float] | None] = deque(maxlen=max(RIVALS))
-        self._found: dict[int, list[tuple[float, float]]] = {rival: [] for rival in RIVALS}
+        self._before: list[_Before] = []
+        self._told: list[NDArray[np.float64]] = []
+        self._count = 0
 
-    def add(self, blurry: Frame, sharp: Frame) -> None:
-        """The next pair of the scene, raw as delivered."""
+    def add(self, number: int, blurry: Frame, sharp: Frame) -> None:
+        """The next pair of the scene, raw as delivered; `number` names it."""
+        here = self._count
+        self._count += 1
         first = _coarse(blurry, self._forms[0], self._bin_px)[: self._shape[0], : self._shape[1]]
         second = _coarse(sharp, self._forms[1], self._bin_px)
         if self._seen is None:
@@ -104,37 +131,79 @@ class SynchronyWatch:
         if first.shape != seen.shape or not seen.any():
             return
         one, other = (_detail(np.asarray(each), seen) for each in (first, placed))
-        own = _difference(one, other)
-        for lag, before in enumerate(reversed(self._before), 1):
-            if before is None:
-                continue
-            earlier, earlier_sharp, earlier_own = before
-            changed = _difference(other, earlier_sharp)
-            self._found[-lag].append((_difference(one, earlier_sharp) - own, changed))
-            self._found[lag].append((_difference(earlier, other) - earlier_own, changed))
-        self._before.append((one, other, own))
+        if one is None or other is None:
+            return
+        now = _Before(here, number, one, other)
+        self._before = [each for each in self._before if here - each.place <= FARTHEST]
+        for each in self._before:
+            self._told.extend(_compared(each, now))
+        self._before.append(now)
 
     def skip(self) -> None:
         """A pair that is no witness: one of its frames repeats another."""
-        self._before.append(None)
+        self._count += 1
 
     def result(self) -> Synchrony | None:
         """None where no two pairs could be compared, or nothing changes at all."""
-        told = {rival: np.array(each) for rival, each in self._found.items() if each}
-        if not told:
+        if not self._told:
             return None
-        best = min(told, key=lambda rival: float(told[rival][:, 0].mean()))
-        return _duel(best, told[best])
+        told = np.array(self._told)
+        numbers, rivals, costs, changes, errors = told.T
+        near = np.abs(rivals) == np.abs(rivals).min()
+        typical = float(changes[near].mean())
+        if not typical > _STILL:
+            return None
+        duels: list[tuple[float, Synchrony]] = []
+        for rival in np.unique(rivals):
+            of = rivals == rival
+            is_unlike = changes[of].mean() >= _ALIKE * typical
+            if is_unlike and (of.sum() >= _LEAST_FRAMES or abs(rival) <= 2):
+                duel = _duel(int(rival), costs[of], changes[of], errors[of])
+                duels.append((float(costs[of].mean()), duel))
+        best = min(duels, key=lambda each: each[0])[1]
+        gains = -costs / np.maximum(changes, _STILL)
+        is_odd = (gains > _ODD_GAIN) & (-costs > _SIGMAS * errors) & (changes >= _ALIKE * typical)
+        odd: dict[int, int] = {}
+        for at in np.flatnonzero(is_odd)[np.argsort(costs[is_odd])]:
+            odd.setdefault(int(numbers[at]), int(rivals[at]))
+        return best._replace(odd=dict(sorted(odd.items())))
 
 
-def _duel(rival: int, found: NDArray[np.float64]) -> Synchrony | None:
-    costs, changes = found.T
-    if not changes.sum() > _STILL * len(changes):
-        return None
+class _Before(NamedTuple):
+    """A pair: its place among all, its number, and what of it is compared."""
+
+    place: int
+    number: int
+    blurry: Plane
+    sharp: Plane
+
+
+def _compared(before: _Before, now: _Before) -> list[NDArray[np.float64]]:
+    """Number, rival, cost, change and the cost's standard error, for each blurry frame of two."""
+    lag = now.place - before.place
+    change = now.sharp - before.sharp
+    changed = float(np.mean(np.square(change), dtype=np.float64))
+    found = []
+    for own, rival, sign in ((now, -lag, 1.0), (before, lag, -1.0)):
+        # (b - s')² - (b - s)² as one product, of which the bins' spread tells the error
+        terms = change * (2 * own.blurry - now.sharp - before.sharp)
+        cost = sign * float(terms.mean(dtype=np.float64))
+        error = float(terms.std()) / math.sqrt(terms.size)
+        found.append(np.array([own.number, rival, cost, changed, error]))
+    return found
+
+
+def _duel(
+    rival: int,
+    costs: NDArray[np.float64],
+    changes: NDArray[np.float64],
+    errors: NDArray[np.float64],
+) -> Synchrony:
     whole = float(np.abs(costs).sum())
-    better = float(np.abs(costs[costs < 0]).sum())
-    agreement = better / whole if whole > 0 else 0.5
-    return Synchrony(rival, float(-costs.sum() / changes.sum()), agreement, len(costs))
+    agreement = float(np.abs(costs[costs < 0]).sum()) / whole if whole > 0 else 0.5
+    gain = float(-costs.sum() / changes.sum())
+    certain = float(-costs.sum()) > _SIGMAS * math.sqrt(float(np.square(errors).sum()))
+    return Synchrony(rival, gain, agreement, len(costs), certain, {})
 
 
 def _coarse(frame: Frame, form: FrameFormat, bin_px: int) -> Plane:
@@ -148,12 +217,10 @@ def _coarse(frame: Frame, form: FrameFormat, bin_px: int) -> Plane:
     return np.asarray(small, dtype=np.float32) / np.float32(2) - np.float32(form.black_dn)
 
 
-def _detail(plane: Plane, seen: NDArray[np.bool_]) -> Plane:
-    """(n,): the bins that both cameras see, in units of their mean, less what changes slowly."""
-    mean = max(float(plane[seen].mean(dtype=np.float64)), 1e-6)
+def _detail(plane: Plane, seen: NDArray[np.bool_]) -> Plane | None:
+    """(n,): the bins that both cameras see, over their mean, less what changes slowly; or None."""
+    mean = float(plane[seen].mean(dtype=np.float64))
+    if not mean > _LEAST_MEAN_DN:  # a lens cap: a quotient of noise is none
+        return None
     even = np.where(seen, plane / np.float32(mean), np.float32(1)).astype(np.float32)
     return np.asarray((even - cv2.GaussianBlur(even, (0, 0), _SLOW))[seen], dtype=np.float32)
-
-
-def _difference(one: Plane, other: Plane) -> float:
-    return float(np.mean(np.square(one - other), dtype=np.float64))

@@ -22,7 +22,14 @@ from dataset.gate.flicker import raw_ratio, variation_percent
 from dataset.gate.judgement import judge
 from dataset.gate.limits import GateLimits
 from dataset.gate.pair import AlignedPair, PairPlanes
-from dataset.gate.ratio import LocalRatio, block_ratio, level, local_ratio, mean_level
+from dataset.gate.ratio import (
+    LocalRatio,
+    block_ratio,
+    level,
+    level_error,
+    local_ratio,
+    mean_level,
+)
 from dataset.gate.result import GateResult
 from dataset.gate.scene import Signature, signature
 from dataset.gate.static import way_px
@@ -37,6 +44,7 @@ _MOST_BLUR: Final = 95.0
 _LEAST_BLURRED: Final = 3 / 4  # how far a crooked blur lies off hardly depends on its length
 _LEAST_FRAMES: Final = 5
 _LEAST_STILL: Final = 3
+_MANY_FRAMES: Final = 5
 
 
 class ClipWatch:
@@ -81,6 +89,12 @@ class ClipWatch:
         self._known: dict[Role, set[bytes]] = {role: set() for role in ROLES}
         self._repeated: dict[Role, list[int]] = {role: [] for role in ROLES}
         self._signatures: list[Signature] = []
+        self._size_px: tuple[int, int] | None = None
+        self._age_h: float | None = None
+
+    def calibrated(self, age_h: float) -> None:
+        """Hours between the clip and the calibration that it is developed with, 0 within it."""
+        self._age_h = age_h
 
     def ledger(self, verdict: ClipVerdict, rows: NDArray[np.void]) -> None:
         """The capture's verdict on the clip, and the rows of its ledger."""
@@ -93,7 +107,7 @@ class ClipWatch:
 
     def bookend(self, number: int, pair: AlignedPair) -> None:
         """The next pair of a bookend: of the first one until the scene begins, then of the last."""
-        planes = PairPlanes(pair)
+        planes = self._planes(pair)
         side = self._sides[int(self._begun)]
         if not side.frames:
             self._signatures.append(signature(pair.sharp))
@@ -123,7 +137,7 @@ class ClipWatch:
             if repeated:
                 self._synchrony.skip()
             else:
-                self._synchrony.add(blurry, sharp)
+                self._synchrony.add(number, blurry, sharp)
         if pair is not None:
             self._developed_at.append(len(self._raw_ratios) - 1)
             self._look(number, pair)
@@ -163,7 +177,7 @@ class ClipWatch:
         return found
 
     def _look(self, number: int, pair: AlignedPair) -> None:
-        planes = PairPlanes(pair)
+        planes = self._planes(pair)
         found = measure_blur(
             planes.blurry, planes.sharp, planes.clear, self._share, self._softer_px2
         )
@@ -188,6 +202,10 @@ class ClipWatch:
         self._before = planes
         if len(self._scene) in _SIGNED:
             self._signatures.append(signature(pair.sharp))
+
+    def _planes(self, pair: AlignedPair) -> PairPlanes:
+        self._size_px = pair.blurry.shape[1], pair.blurry.shape[0]
+        return PairPlanes(pair)
 
     def _note_shift(self, planes: PairPlanes, blur_px: float | None = None) -> None:
         """Kept for the case that no bookend stands still."""
@@ -215,6 +233,8 @@ class ClipWatch:
             tuple(self._scene),
             self._share,
             None if self._synchrony is None else self._synchrony.result(),
+            self._size_px,
+            self._age_h,
         )
 
     def _still_sides(self) -> Sides:
@@ -226,10 +246,18 @@ class ClipWatch:
             if side.frames and not side.is_still(limit_px)
         }
         shifts = {side.name: side.shifts() for side in still}
-        for side in still:
-            if (defocus := side.defocus_px()) is not None:
-                return Sides(shifts, defocus, side.edges_px(), moved)
-        return Sides(shifts, moved_px=moved)
+        told = {side.name: side.defocus_px() for side in still}
+        edges = [side.edges_px() for side in still if told[side.name] is not None]
+        wider = [
+            max((px for px in each if px is not None), default=None)
+            for each in zip(*edges, strict=True)
+        ]
+        return Sides(
+            shifts,
+            {name: px for name, px in told.items() if px is not None},
+            (wider[0], wider[1]) if wider else (None, None),
+            moved,
+        )
 
     def _drift(self) -> DriftMean | None:
         """Signed mean over the least blurred frames: the middles of their blurs lie about it."""
@@ -243,7 +271,11 @@ class ClipWatch:
         return DriftMean((float(x), float(y)), float(errors.max()), count)
 
     def _ratio(self) -> LocalRatio | None:
-        """The pattern over the view from still bookends where there are some, else the scene's."""
+        """The pattern over the view from still bookends or from the scene, where it is worse.
+
+        A scene alone needs few frames; beside bookends, where it is to show what came between the
+        glass and one camera on the way, some more.
+        """
         if not self._ratios:
             return None
         every = np.array(self._raw_ratios)
@@ -255,5 +287,10 @@ class ClipWatch:
         still = [each for side in self._sides if side.is_still(limit_px) for each in side.ratios]
         mean = mean_level(frames, steady)
         if len(still) >= _LEAST_STILL and mean is not None:
-            return local_ratio(np.stack(still), np.array([level(each) for each in still]) / mean)
-        return local_ratio(frames, steady)
+            levels = np.array([level(each) for each in still]) / mean
+            told = local_ratio(np.stack(still), levels, level_error(every))
+            if told is None or len(frames) < _MANY_FRAMES:
+                return told
+            moving = local_ratio(frames, steady, level_error(every))
+            return max((each for each in (told, moving) if each), key=lambda it: it.excess_percent)
+        return local_ratio(frames, steady, level_error(every))

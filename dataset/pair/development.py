@@ -26,7 +26,7 @@ from calibration.kernel import compiled
 from calibration.mosaic import SUPPORT_PX, DefectRepair, Demosaic, demosaic_planes
 from calibration.pair_model import PairModel
 from calibration.resampling import REACH_PX, Resampler, scaled_grid
-from dataset.pair.region import Crop, find_crop, footprint
+from dataset.pair.region import Crop, around, find_crop, footprint
 
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -159,7 +159,7 @@ class PairDeveloper:
         maps = _at(model, grid)
         part = footprint(maps.values(), shape_2, reach)
         self._views: dict[Role, _View] = {
-            "blurry": _View(model, "blurry", _around(self.crop, model.shape_1, reach)),
+            "blurry": _View(model, "blurry", around(self.crop, model.shape_1, reach)),
             "sharp": _View(model, "sharp", part),
         }
         _refuse_unusable({"the ratio of the flats": self.crop.of(model.ratio)}, least=0.0)
@@ -284,7 +284,8 @@ class _View:
         over = raw >= self.form.clip_dn
         clipped = over.any(axis=-1) if raw.ndim == 3 else over
         if self._defects is not None:
-            clipped = clipped & ~self._defects
+            step_px = 2 if self.form.upright_cfa else 1
+            clipped = _handed_on(np.asarray(clipped), self._defects, step_px)
         return self._scaled(raw), np.asarray(clipped)
 
     def _scaled(self, raw: NDArray[Any]) -> Picture:
@@ -301,6 +302,19 @@ class _View:
         if self._repair is not None:
             self._repair.apply(linear)
         return linear
+
+
+def _handed_on(clipped: Mask, defects: Mask, step_px: int) -> Mask:
+    """Clipped, or a defect that such a neighbour may have replaced, also by way of others."""
+    found = clipped & ~defects
+    side = 2 * step_px + 1
+    while found.any():
+        near = cv2.dilate(found.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+        more = near & defects & ~found
+        if not more.any():
+            break
+        found |= more
+    return found
 
 
 @compiled
@@ -321,14 +335,6 @@ def _refuse_unusable(factors: Mapping[str, NDArray[Any] | None], least: float) -
                 f"calibration: {name} holds what is no number{bound}; solve it again, from good"
                 " flats and darks"
             )
-
-
-def _around(crop: Crop, shape: tuple[int, int], margin: int) -> Crop:
-    """A crop and an even margin, as far as the view goes."""
-    x, y = max(0, crop.x - margin), max(0, crop.y - margin)
-    right = min(shape[1], crop.x + crop.width + margin)
-    bottom = min(shape[0], crop.y + crop.height + margin)
-    return Crop(x, y, right - x, bottom - y)
 
 
 def _at(model: PairModel, grid: Map) -> dict[str, Map]:

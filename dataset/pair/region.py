@@ -109,6 +109,14 @@ def footprint(map_xy: Iterable[NDArray[np.float32]], shape_2: tuple[int, int], m
     return Crop(x, y, width, height)
 
 
+def around(crop: Crop, shape: tuple[int, int], margin: int) -> Crop:
+    """A crop and an even margin, as far as a view of (height, width) goes."""
+    x, y = max(0, crop.x - margin), max(0, crop.y - margin)
+    right = min(shape[1], crop.x + crop.width + margin)
+    bottom = min(shape[0], crop.y + crop.height + margin)
+    return Crop(x, y, right - x, bottom - y)
+
+
 def _places(seen: Mask, width: int, height: int) -> NDArray[np.int64]:
     """(n, 2) even (y, x) at which a crop is covered."""
     if height > seen.shape[0] or width > seen.shape[1]:

@@ -126,11 +126,19 @@ blurry view, median / p95 | of the sharp view | gates passed |
 {% else %}
 No facts of single sequences were stated.
 {% endfor %}
-{% if has_linear %}
 
-Linear files hold uint16 samples of light; `dataset.json` states for each sequence how many \
-counts one DN of the blurry camera is, and which count is black.
-{% endif %}
+## Files beside RGB
+
+For all frames or for none, each under the number of its frame:
+
+- `RAW`: the samples as they were sensed, of the blurry camera those of the frame, of the sharp \
+one those around it. `ImageDescription` of the TIFF has the colours of the upper left 2×2 cell, \
+row by row, and the significant bits.
+- `map.npy` of a sequence: float32 (h, w, 2), for each pixel of Blur/RAW its (x, y) in pixels of \
+Sharp/RAW, by green, pixel centres at integers.
+- `Linear`: uint16 samples of light, aligned and without white balance; `dataset.json` states \
+for each sequence how many counts one DN of the blurry camera is, and which count is black.
+- `Mask`: 255 where a clipped sample had a share in the pixel, else 0.
 
 ## Limits
 
@@ -161,9 +169,10 @@ _GENERAL_LIMITS: Final = (
     " states how much.",
     "The two views are from two sensors: noise is independent, and colours agree only within the"
     " stated tolerances.",
-    "Scores near the ceilings that the calibration's report states say nothing about a model.",
+    "Scores near the ceilings of the calibration say nothing about a model.",
     "Where a view is saturated, the pair is not comparable: leave those pixels out (Mask).",
 )
+_SIGNS: Final = {"percent": "%"}
 _SPECIAL: Final = frozenset("\\`*_{}[]<>#|~")
 
 
@@ -182,7 +191,6 @@ def datasheet(facts: PublicationFacts) -> str:
         facts=facts,
         about=facts.description,
         splits=SPLITS,
-        has_linear=any(item.linear is not None for item in facts.description.sequences),
         limits=(*facts.known_limits, *_GENERAL_LIMITS),
     )
 
@@ -199,7 +207,7 @@ def _number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "–"
     text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # never 1.6e+04
-    return f"{text}{f' {unit}' if unit else ''}"
+    return f"{text}{f' {_SIGNS.get(unit, unit)}' if unit else ''}"
 
 
 def _percent(value: float | None) -> str:

@@ -1,7 +1,8 @@
 """The folder of a running virtual rig: producer, sockets and settings, under a short path.
 
 Each process of the rig holds the folder's lock. A folder whose lock is free is what a rig left that
-was killed with all its processes; it is swept when the next one starts.
+was killed with all its processes; it is swept when the next one starts. What has no lock is no
+rig's, whatever its name, and stays.
 """
 
 from __future__ import annotations
@@ -69,14 +70,29 @@ def sweep(base: Path) -> list[Path]:
             found = folder.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
                 continue
-            lock = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder)
-                swept.append(folder)
-            finally:
-                os.close(lock)
+            _remove(folder)
+            swept.append(folder)
     return swept
+
+
+def _remove(folder: Path) -> None:
+    """Remove a rig's folder: one with a lock that nobody holds, or empty.
+
+    Raises
+    ------
+    OSError
+        It is held, or is no rig's.
+    """
+    try:
+        lock = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:  # a person's folder of such a name is not empty, and stays
+        folder.rmdir()
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder)
+    finally:
+        os.close(lock)
 
 
 def _make(base: Path) -> tuple[Path, int]:

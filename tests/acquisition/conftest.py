@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Server:
     """A fake controller in another process, behind a pseudo-terminal."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.acquisition.fake_server", *arguments],
+            [sys.executable, "-m", "tests.acquisition.fake_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -26,9 +26,17 @@ class Server:
         assert self._process.stdout is not None
         self.path = self._process.stdout.readline().strip()
 
+    def go_deaf(self) -> None:
+        """From now on it hears and answers nothing; what it has begun goes on."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("x")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "deaf\n"
+
     def report(self) -> dict[str, Any]:
         """What it heard and did; it ends."""
-        said, _ = self._process.communicate("", timeout=10)
+        said, _ = self._process.communicate("", timeout=30)
         report: dict[str, Any] = json.loads(said)
         return report
 
@@ -43,8 +51,8 @@ def serve() -> Iterator[Callable[..., Server]]:
     """Start fake controllers; they are ended with the test."""
     servers: list[Server] = []
 
-    def start(*arguments: str) -> Server:
-        servers.append(Server(*arguments))
+    def start() -> Server:
+        servers.append(Server())
         return servers[-1]
 
     yield start

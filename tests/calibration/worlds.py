@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.clip.reader import Clip
+from acquisition.clip.sink import FrameShape
+from acquisition.clip.writer import ClipWriter, seal
+from acquisition.rig import ROLES
 from calibration.solve.options import SolveOptions
 from tests.twin_session import SceneClip, Spec, TwinSession, twin_session
 
@@ -78,6 +87,27 @@ def forget(session: TwinSession, *steps: str, when: str = "start") -> None:
         lines.append(json.dumps({**entry, "why": "a test"}))
         (session.folder / each.file).unlink()
     journal.write_text("\n".join(lines) + "\n")
+
+
+def edit(path: Path, change: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+    """Replace the frames of a clip of 12 bit by what `change` makes of each."""
+    part = path.with_name(path.name.replace(".h5", ".h5.part"))
+    with Clip(path) as clip:
+        head, tail, rows, pulses = clip.head, clip.tail, clip.ledger.copy(), clip.pulses.copy()
+        told = {role: clip.arrivals(role).copy() for role in ROLES}
+        frames = {
+            role: [change(np.array(frame)).astype(np.uint16) for frame in clip.frames(role)]
+            for role in ROLES
+        }
+    path.unlink()
+    shape = FrameShape(*frames["blurry"][0].shape, 1, "uint16")
+    writer = ClipWriter(part, head, dict.fromkeys(ROLES, shape))
+    for role in ROLES:
+        for arrival, frame in zip(told[role], frames[role], strict=True):
+            writer.append(role, arrival, frame.reshape(-1).view(np.uint8))
+    writer.pulses(pulses)
+    writer.close()
+    seal(part, rows, tail)
 
 
 def files(folder: Path) -> dict[str, bytes]:

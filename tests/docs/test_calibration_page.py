@@ -60,7 +60,7 @@ def _named(text: str) -> set[str]:
 @pytest.mark.parametrize(
     ("title", "model"),
     [
-        ("Fields, version 1", CalibrationDocument),
+        ("Fields, version 2", CalibrationDocument),
         ("`cameras`", CameraPhotometry),
         ("`settings`", SettingPhotometry),
         ("`settings`", FlatSolution),
@@ -74,10 +74,10 @@ def test_every_field_has_its_row(title: str, model: type[BaseModel]) -> None:
 @pytest.mark.parametrize(
     ("title", "row", "model"),
     [
-        ("Fields, version 1", "rig", CalibratedRig),
-        ("Fields, version 1", "items", Item),
-        ("Fields, version 1", "arrays", ArrayFile),
-        ("Fields, version 1", "sources", SourceClip),
+        ("Fields, version 2", "rig", CalibratedRig),
+        ("Fields, version 2", "items", Item),
+        ("Fields, version 2", "arrays", ArrayFile),
+        ("Fields, version 2", "sources", SourceClip),
         *(("`cameras`", name, CameraPhotometry) for name in CameraPhotometry.model_fields),
         *(
             ("`settings`", name, SettingPhotometry)

@@ -16,7 +16,7 @@ import yaml
 from acquisition.clip.reader import Clip
 from acquisition.session.record import SessionRecord
 from tests.acquisition.engine.bench import ROOT, capture, errors_of, ready_rig
-from tests.hardware.twin.running_rig import Rig
+from tests.hardware.twin.running_rig import Rig, numbered
 from tests.mounts import mounted
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
@@ -235,9 +235,13 @@ def test_the_controller_dies_in_the_middle(tmp_path: Path) -> None:
             line = process.stderr.readline()
             assert line, said
             said += line
-        time.sleep(1.0)
-        rig.process.send_signal(signal.SIGINT)  # all of it: cameras and controller
-        said += process.communicate(timeout=90)[1]
+        until, part = time.monotonic() + 30, tmp_path / "s" / "clip-000.h5.part"
+        while not part.exists() or part.stat().st_size < 300_000:
+            assert time.monotonic() < until, said
+            time.sleep(0.02)
+        with numbered(rig.port):
+            rig.process.send_signal(signal.SIGINT)  # all of it: cameras and controller
+            said += process.communicate(timeout=90)[1]
         done = subprocess.CompletedProcess([], process.returncode, "", said)
         one_line(done, 3)
         record = SessionRecord.read(tmp_path / "s")

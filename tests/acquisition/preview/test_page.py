@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from acquisition.preview.status import CameraLine, CheckLine, Disk, Status, Sync
 from acquisition.ring import FrameRing
 from tests.acquisition.preview.conftest import (
     IDLE,
+    PATIENCE_S,
     Bench,
     eventually,
     live,
@@ -285,6 +287,11 @@ def test_the_status_is_shown(page: Page, bench: Bench) -> None:
         assert part in warned
 
 
+def _told(preview: PreviewProcess, page: Page, state: str) -> None:
+    """Wait for a state; what could not be told at once goes out with the next look for news."""
+    eventually(lambda: not preview.news(0.1) and state in text(page, "#state-name"))
+
+
 def test_the_states_of_the_page(bench: Bench, browser: Browser) -> None:
     rings = {"blurry": FrameRing(1 << 20), "sharp": FrameRing(1 << 20)}
     with ExitStack() as stack:
@@ -292,21 +299,22 @@ def test_the_states_of_the_page(bench: Bench, browser: Browser) -> None:
         cameras = stack.enter_context(feeder(rings))  # type: ignore[arg-type]
         page = stack.enter_context(opened(browser, preview.url))
         shows(page, "#state-name", "No cameras yet")
+        told = partial(_told, preview, page)
         preview.scenery(SMALL)
-        preview.news(0.2)
-        shows(page, "#state-name", "Waiting for a frame")
-        cameras.ask(Feed(both(marked()), rate_hz=0), 5.0)
-        shows(page, "#state-name", "LIVE")
-        shows(page, "#state-name", "No new frames")
-        cameras.ask(Feed(both(marked())), 5.0)
-        shows(page, "#state-name", "LIVE")
+        told("Waiting for a frame")
+        for feed, state in (
+            (Feed(both(marked())), "LIVE"),
+            (Feed(both(marked()), rate_hz=0), "No new frames"),
+            (Feed(both(marked())), "LIVE"),
+        ):
+            cameras.ask(feed, PATIENCE_S)
+            shows(page, "#state-name", state)
         lost = IDLE.model_copy(update={"sharp": CameraLine(state="lost")})
         preview.show(lost)
-        preview.news(0.2)
-        shows(page, "#state-name", "C2 lost")
+        told("C2 lost")
         taking = TakeLine(state="recording", name="clip-001", done=30, asked=150)
         preview.show(lost.model_copy(update={"take": taking}))
-        eventually(lambda: not preview.news(0.1) and "RECORDING" in text(page, "#state-name"))
+        told("RECORDING")
         shows(page, "#warnings", "C2 is lost")
         live(page, "recording")
 

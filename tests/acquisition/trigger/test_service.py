@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from acquisition.trigger.controller import Done, Pulse, TriggerLost
-from acquisition.trigger.message import Beat, Ended, Happened, News
+from acquisition.trigger.message import Beat, Ended, Happened
 from acquisition.trigger.process import TriggerProcess
 from bsd.errors import UserMistake
 from tests.acquisition.conftest import Server
@@ -19,12 +19,13 @@ pytestmark = pytest.mark.unit
 
 
 def test_what_was_heard_as_the_line_failed_is_told(serve: Callable[..., Server]) -> None:
-    server = serve("1.5")
+    server = serve()
     process = TriggerProcess(server.path)
     process.start()
     process.configure(program())
     process.run(0)
-    news: list[News] = []
+    news = until(process, Pulse)
+    server.go_deaf()
     with pytest.raises(TriggerLost, match="no answer"):  # noqa: PT012
         while True:
             news += process.messages(0.3)

@@ -4,10 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
+from calibration.geometry.correspondences import PosePoints
+from calibration.geometry.lens_spread import motions
 from calibration.geometry.limits import GeometryLimits
-from calibration.geometry.refinement import StaticPair, refine, refined
+from calibration.geometry.refinement import refine, refined
 from calibration.geometry.solution import solve_view_map
-from calibration.geometry.view_map import ViewMap, as_matrix, view_points
+from calibration.geometry.static_pair import StaticPair
+from calibration.geometry.view_map import ViewMap, as_matrix, view_points, whole_lens
 from hardware.twin.renderer import Renderer
 from hardware.twin.sensor import Sensor, frame_generator
 from hardware.twin.world_config import SceneConfig
@@ -106,6 +109,79 @@ def test_pictures_that_contradict_the_points_are_not_used():
     assert not account.used
     assert found == solution.view_map
     assert account.moved_px == pytest.approx(0.5 * 2**0.5, abs=0.02)
+
+
+def _bent():
+    """A map with two lenses that differ, and a turn between them."""
+    homography = np.array([[1.002, -0.008, 5.3], [0.008, 1.002, -3.1], [0.0, 0.0, 1.0]])
+    return ViewMap(
+        c2_to_c1=as_matrix(homography),
+        shape_1=SHAPE,
+        shape_2=SHAPE,
+        lens_1=whole_lens(SHAPE, -0.02, 0.004),
+        lens_2=whole_lens(SHAPE, 0.015, -0.006),
+    )
+
+
+def _bent_poses(truth, generator, noise_px):
+    """Corners of a board in the middle and towards the corners of C1's view."""
+    y, x = np.mgrid[0:6, 0:8] * 18.0
+    board = np.stack([x - x.mean(), y - y.mean()], axis=-1).reshape(-1, 2)
+    poses = []
+    for index, (across, down) in enumerate([(0, 0), (1, 1), (-1, 1), (-1, -1), (1, -1), (0, 0)]):
+        c1 = board + np.array([159.5 + 75 * across, 119.5 + 55 * down])
+        c2 = truth.to_c2(c1)
+        c1, c2 = (each + generator.normal(0.0, noise_px, each.shape) for each in (c1, c2))
+        poses.append(PosePoints(f"pose-{index}", 4000.0, np.arange(len(c1)), c1, c2))
+    return poses
+
+
+def test_the_error_of_lenses_that_stay_is_in_the_refined_maps_uncertainty():
+    truth, generator = _bent(), np.random.default_rng(2)
+    y, x = np.mgrid[0:240, 0:320].astype(np.float64)
+    first = _drawn(np.stack([x, y], axis=-1))
+    second = _drawn(truth.to_c1(np.stack([x, y], axis=-1)))
+    points1 = view_points(SHAPE, (9, 7))
+    errors, told, without_lenses = [], [], []
+    for _ in range(3):
+        poses = _bent_poses(truth, generator, 0.04)
+        solution = solve_view_map(poses, SHAPE, SHAPE, _lenient())
+        shown = (
+            (each + generator.normal(0, 2, SHAPE)).astype(np.float32) for each in (first, second)
+        )
+        pairs = [StaticPair(*shown)]
+        found, uncertainty, _ = refined(solution.view_map, pairs, solution.lens)
+        apart = points1 - truth.to_c1(found.to_c2(points1))
+        errors.append((apart**2).mean())
+        told.append(uncertainty.rms_px**2)
+        without_lenses.append(refined(solution.view_map, pairs)[1].rms_px ** 2)
+    true_px, told_px, old_px = np.sqrt(np.mean([errors, told, without_lenses], axis=1))
+    assert solution.lens is not None
+    assert 0.5 < true_px / told_px < 2.0
+    assert true_px > 3.0 * old_px
+
+
+def test_motions_are_how_the_map_changes():
+    truth = _bent()
+    at = view_points(SHAPE, (5, 4))
+    at2 = truth.to_c2(at)
+    found = motions(truth, at, at2, (2, 1))
+    assert found.shape == (20, 2, 11)
+    step = 1e-5
+    for index, changed in (
+        (8, {"lens_1": truth.lens_1.model_copy(update={"k1": truth.lens_1.k1 + step})}),
+        (9, {"lens_1": truth.lens_1.model_copy(update={"k2": truth.lens_1.k2 + step})}),
+        (10, {"lens_2": truth.lens_2.model_copy(update={"k1": truth.lens_2.k1 + step})}),
+    ):
+        moved = (truth.model_copy(update=changed).to_c1(at2) - at) / step
+        np.testing.assert_allclose(found[:, :, index], moved, atol=0.02)
+    small = np.eye(3)
+    small[2, 0] = step  # of C1's undistorted view in units of half its diagonal
+    half, (x, y) = np.hypot(239, 319) / 2, (159.5, 119.5)
+    to_unit = np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1]])
+    change = np.linalg.inv(to_unit) @ small @ to_unit
+    moved = truth.with_homography(change @ truth.homography()).to_c1(at2) - at
+    np.testing.assert_allclose(found[:, :, 6], moved / step, atol=0.02)
 
 
 def _lenient():

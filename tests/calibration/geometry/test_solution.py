@@ -147,6 +147,20 @@ def test_the_ends_map_keeps_the_starts_lenses():
     assert start.displacement(end.view_map).rms_px < 0.05
 
 
+def test_the_error_of_the_starts_lenses_is_in_the_ends_uncertainty():
+    world = twin_points.world(two_lenses=True)
+    start = _solve(twin_points.poses(world, noise_px=NOISE_PX))
+    poses = twin_points.poses(world, noise_px=NOISE_PX, seed=9)
+    given = _solve(poses, like=start.view_map)
+    end = _solve(poses, like=start.view_map, lens=start.lens)
+    assert end.view_map == given.view_map
+    assert end.lens is start.lens
+    assert end.uncertainty.rms_px > 1.2 * given.uncertainty.rms_px
+    bound = np.hypot(given.uncertainty.rms_px, start.uncertainty.rms_px)
+    assert end.uncertainty.rms_px < 1.1 * bound
+    assert 0.3 < _rms(_errors(end, world)) / (2**0.5 * end.uncertainty.rms_px) < 2.0
+
+
 def test_too_few_poses_and_points_are_refused():
     poses = twin_points.poses(twin_points.world())
     with pytest.raises(TooFewPoints, match="2 poses"):

@@ -37,6 +37,12 @@ def test_dead_pixels_in_a_flat() -> None:
     assert flat.mean[101, 200] < 0.5 * around
 
 
+def test_a_flat_without_light_tells_no_dead_pixels() -> None:
+    made = bench()
+    dark = made.clip(2, 16000.0, 4)
+    assert find_defects(dark, made.clip(2, 15000.0, 4, name="flat")).counts.dead == 0
+
+
 def test_dust_is_no_defect() -> None:
     made = bench("optics.splitter.dust_spots=20")
     flat = made.clip(1, 16000.0, 8, light=made.light(1))

@@ -60,6 +60,30 @@ def test_ratio_and_gains_against_truth(sets: tuple[str, ...], most: float, seed:
     np.testing.assert_allclose(gains.relative, gains.gain)  # 16 ms / 8 against 2 ms
 
 
+@pytest.mark.parametrize("sets", [SHARED, DUSTY])
+def test_the_stated_error_holds_over_the_view_and_at_the_edges_of_dust(
+    sets: tuple[str, ...],
+) -> None:
+    made = bench(*sets)
+    for camera, flat in enumerate(_flats(made), start=1):
+        light = made.expected(camera, made.light(camera), EXPOSURES_US[camera - 1])
+        error = flat.shading.level_dn / light
+        error = (error / error.mean(axis=(0, 1)) - 1).astype(np.float64)
+        rms = np.sqrt((error**2).mean())
+        assert 0.7 < rms / flat.quality.sigma < 1.5
+        # Where the least is claimed to be known: dust, whose RMS was told as the view's.
+        unsure = flat.spread > np.quantile(flat.spread, 0.99)
+        there = np.sqrt((error[unsure] ** 2).mean())
+        assert 0.5 < there / flat.spread[unsure].mean() < 2.0
+        if sets is DUSTY:
+            assert rms > 2 * flat.shading.sigma
+            assert there > 8 * flat.shading.sigma
+    ratio = ratio_flat(*_flats(made), true_grid(made.world))
+    told = ratio.quality
+    assert told.sigma_most is not None
+    assert told.sigma_most > 4 * told.sigma
+
+
 def test_8_bit_is_hardly_worse() -> None:
     made = bench(*SHARED, bits=8)
     grid = true_grid(made.world)

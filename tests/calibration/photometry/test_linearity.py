@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 
 from acquisition.camera_timing import CameraTiming
-from calibration.photometry.faults import FlickeringLight, LightChanged, NonLinear, ShortSeries
+from calibration.photometry.faults import (
+    DarkFlat,
+    FlickeringLight,
+    LightChanged,
+    NonLinear,
+    ShortSeries,
+)
+from calibration.photometry.level import Level, level_of
 from calibration.photometry.linearity import (
-    Level,
     Linearity,
     check_same_light,
     fit,
     fit_series,
-    level_of,
     rig_advice,
 )
 from tests.calibration.photometry.bench import SERIES_US, Bench, bench
@@ -90,6 +95,66 @@ def test_a_camera_with_gamma_is_refused() -> None:
     ]
     with pytest.raises(NonLinear, match=r"^clip-\d+: C2 is .* % off a line at .* set gamma 1"):
         fit_series(levels, NO_SIGMA, "C2")
+
+
+def _bent(curve, seed: int, offset_us: float = 0.0) -> list[Level]:
+    """12 bit, nine levels from 1 to 16 ms of four unlike colours, of a camera that bends."""
+    rng = np.random.default_rng(seed)
+    levels = []
+    for us in np.geomspace(1000.0, 16000.0, 9):
+        share = np.array([0.7, 1.0, 1.0, 0.6]) * (us + offset_us) / 16000.0
+        signal = 3300.0 * curve(share) * (1 + rng.normal(0, 1e-4)) + rng.normal(0, 0.02, 4)
+        levels.append(Level(float(us), signal, np.full(4, 0.02), 0.0, 2, f"clip-{us:.0f}"))
+    return levels
+
+
+_BENDS = {
+    "parabola of 1 %": lambda x: x * (1 - 0.01 * x),
+    "parabola of 2 %": lambda x: x * (1 - 0.019 * x),
+    "cubic of 1 %": lambda x: x * (1 - 0.01 * x**2),
+    "gamma 0.99": lambda x: x**0.99,
+    "knee": lambda x: np.where(x > 0.7, x - (x - 0.7) ** 2 / 9, x),
+}
+
+
+@pytest.mark.parametrize("bend", _BENDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_series_that_bends_is_no_exposure_offset(bend: str, seed: int) -> None:
+    made = fit_series(_bent(_BENDS[bend], seed), NO_SIGMA, "C1")
+    assert abs(made.offset_us) < 2 * made.offset_sigma_us
+    assert made.curvature_percent is not None
+    assert made.curvature_percent < 0
+    timing = CameraTiming(exposure="trigger_width", readout_us=0, end_latency_ns=0)
+    assert rig_advice(made, "blurry", timing) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_line_is_not_called_bent(seed: int) -> None:
+    made = fit_series(_bent(lambda x: x, seed, -14.0), NO_SIGMA, "C1")
+    assert made.curvature_percent is None
+    assert made.offset_us == pytest.approx(-14.0, abs=1.0)
+    assert made.offset_sigma_us < 0.5
+
+
+def test_three_per_cent_at_the_brightest_level_are_refused() -> None:
+    with pytest.raises(NonLinear, match=r"^clip-\d+: C1 is 1\.\d % off a line"):
+        fit_series(_bent(lambda x: x * (1 - 0.03 * x), 0), NO_SIGMA, "C1")
+
+
+@pytest.mark.parametrize("level_dn", [0.0, 0.3])
+def test_a_dark_series_is_refused(level_dn: float) -> None:
+    levels = [
+        Level(us, np.full(4, level_dn), np.full(4, level_dn / 10), 0.0, 2, f"clip-{us:g}")
+        for us in map(float, SERIES_US)
+    ]
+    with pytest.raises(DarkFlat, match=r"^clip-2000: the exposure series is dark.*again$"):
+        fit_series(levels, NO_SIGMA, "C2")
+
+
+def test_levels_of_one_exposure_count_once() -> None:
+    levels = [*_bent(lambda x: x, 0)[:7]] * 2
+    with pytest.raises(ShortSeries, match="has 7 levels, 8 are needed"):
+        fit_series(levels, NO_SIGMA, "C1")
 
 
 def test_light_that_changed_between_flat_and_series() -> None:

@@ -39,7 +39,14 @@ def test_gain_and_dark_noise_are_those_of_the_electrons(seed: int) -> None:
 def test_dark_noise_below_rounding_is_told_as_a_bound() -> None:
     model = photon_transfer(*levels(0.025, 2.0, 1), "sharp")
     assert model.is_bound
-    assert model.dark_noise_dn == 0.24
+    # 0.24 DN, and the rounding.
+    assert model.dark_noise_dn == pytest.approx(np.hypot(0.24, 12**-0.5))
+
+
+def test_a_dark_clip_that_rounding_freezes_tells_a_bound() -> None:
+    signals, variances, _ = levels(0.025, 2.0, 1)
+    # All samples of the dark clip alike: what the solve hands on is the rounding's own variance.
+    assert photon_transfer(signals, variances, 1 / 12, "sharp").is_bound
 
 
 def test_too_few_levels_and_denoised_frames_are_refused() -> None:

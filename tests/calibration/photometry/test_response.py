@@ -45,6 +45,27 @@ def test_curve_gives_back_the_light(method: Literal["debevec", "robertson"]) -> 
     assert told.deviation_percent < 3.0
 
 
+def test_the_codes_that_were_seen_are_told() -> None:
+    pictures = series(1)
+    _, told = recover_response(pictures, EXPOSURES_US, "sharp")
+    assert told.known is not None
+    low, high = told.known
+    assert 1 <= low < 20
+    assert 235 < high <= 249
+    dim = [np.minimum(each, 180) for each in pictures]
+    _, told = recover_response(dim, EXPOSURES_US, "sharp")
+    assert told.known_to == (180, 180, 180)
+
+
+def test_exposures_without_a_common_light_tell_no_response() -> None:
+    rng = np.random.default_rng(2)
+    dark = rng.integers(0, 8, (60, 60, 3)).astype(np.uint8)
+    middle = rng.integers(9, 246, (60, 60, 3)).astype(np.uint8)
+    bright = rng.integers(248, 256, (60, 60, 3)).astype(np.uint8)
+    with pytest.raises(NoResponse, match=r"^sharp: no two exposures.*factor of two or less$"):
+        recover_response([dark, middle, bright], (100.0, 5e3, 1e6), "sharp")
+
+
 def test_codes_become_light_channel_by_channel() -> None:
     curve = np.stack([np.linspace(0, 1, 256) ** p for p in (1, 2, 3)], axis=1).astype(np.float32)
     picture = np.array([[[51, 102, 204]]], dtype=np.uint8)

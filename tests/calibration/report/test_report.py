@@ -163,6 +163,8 @@ def test_a_withheld_calibration_is_shown_and_told(cal: Path, capsys: Any) -> Non
     assert "Withheld: One limit is broken, and no dataset is built" in seen.text
     assert f"C1 over C2 at 2ms16ms is {number_text(broken[0].value)} %, limit 0.01 %" in seen.text
     assert "C1 over C2 BROKEN" in seen.text
+    assert "What to do: look for the wrong ND filter" in seen.text
+    assert "look for the wrong ND filter" in out
 
 
 def test_each_setting_has_its_section(cal: Path) -> None:
@@ -223,9 +225,10 @@ def test_clips_that_cannot_be_used_are_told_by_their_reason(cal: Path, capsys: A
     said = capsys.readouterr()
     for text in (seen.text, said.out + said.err):
         assert "None" not in text
-    assert "parallax: near: clip-8: no board" in said.out + said.err
+    assert "parallax: recorded, and cannot be used: clip-8: no board" in said.out + said.err
+    assert "take that step again before the rig is touched" in said.out + said.err
     assert "Withheld: 3 limits are broken" in seen.text
-    assert "Parallax: near: clip-8: no board." in seen.text
+    assert "Parallax: recorded, and cannot be used: clip-8: no board." in seen.text
     assert "The near target cannot be used: clip-8: no board." in seen.text
     assert "The target of the session's end cannot be used: clip-9: soft." in seen.text
     assert "The flat field of the session's end cannot be used: clip-7: too bright." in seen.text
@@ -247,7 +250,13 @@ def test_the_drift_of_the_ratio_flat_is_told_with_its_limit(cal: Path) -> None:
 def test_a_response_is_drawn(cal: Path) -> None:
     document = CalibrationDocument.read(cal / CALIBRATION_NAME)
     curve = np.tile(np.linspace(0, 65535, 256, dtype=np.float32)[:, None], (1, 3))
-    response = Response(method="debevec", levels=9, deviation_percent=0.42)
+    response = Response(
+        method="debevec",
+        levels=9,
+        deviation_percent=0.42,
+        known_from=(20, 22, 18),
+        known_to=(231, 240, 222),
+    )
     cameras = dict(document.cameras)
     cameras["sharp"] = cameras["sharp"].model_copy(update={"response": response})
     arrays = {**document.arrays, "response-sharp": write_array(cal, "response-sharp", curve)}
@@ -257,6 +266,7 @@ def test_a_response_is_drawn(cal: Path) -> None:
 
     assert "Light against code of the sharp camera, red, green and blue." in seen.charts
     assert "debevec, 9 exposures, 0.42 % RMS between them" in seen.text
+    assert "The series shows codes 22 to 222; below and above (shaded)" in seen.text
 
 
 def test_a_map_that_stood_still_has_no_arrows(cal: Path) -> None:

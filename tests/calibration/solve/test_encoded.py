@@ -23,6 +23,12 @@ def test_a_session_of_encoded_colour_is_solved(lean_session, tmp_path):
         found = document.cameras[role].response
         assert found is not None
         assert found.deviation_percent < 0.5
+        assert found.known is not None
+        assert 40 < found.known[0] < 68
+        assert 216 <= found.known[1] < 230
+        assert document.cameras[role].rig_advice is None
+        (offset,) = [each for each in document.items if each.name == f"exposure offset, {role}"]
+        assert (offset.passed, offset.text[:8]) == (None, "not told")
         curve = calibration.array(f"response-{role}").astype(np.float64)
         assert np.all(np.diff(curve, axis=0) >= 0)
         relative = curve[codes] / linear(codes.astype(np.float64))[:, None]

@@ -2,9 +2,10 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
-from tests.calibration.worlds import LEAN_WORDS, forget, graft, only, told
+from tests.calibration.worlds import LEAN_WORDS, edit, forget, graft, only, told
 from tests.twin_session import truncate
 
 pytestmark = pytest.mark.unit
@@ -37,6 +38,27 @@ def flickering_flat(copy):
 
 def dim_flat(copy):
     graft(copy, "flat", only("flat", step_sets=(("flat", _DIM),)))
+
+
+def black_flat(copy):
+    graft(copy, "flat", only("flat", step_sets=(("flat", "scene.cap=true"),)))
+
+
+def dark_series(copy):
+    dark = only("series", step_sets=(("series", "scene.cap=true"),))
+    for number in range(1, 10):
+        graft(copy, f"series-{number}", dark)
+
+
+def bent_series(copy):
+    """As of a camera that yields 3 % less at full scale."""
+    for number in range(1, 10):
+        edit(copy.clip(f"series-{number}"), _less)
+
+
+def _less(frame):
+    light = frame.astype(float) - 64.0
+    return np.rint(64.0 + light * (1.0 - 0.04 * np.maximum(light, 0.0) / 4031.0))
 
 
 def short_series(copy):
@@ -89,6 +111,9 @@ def lost_clip(copy):
         (saturated_flat, 1, ["clip-001", "clipped"]),
         (flickering_flat, 1, ["clip-001", "flicker"]),
         (dim_flat, 1, ["clip-001", "more light"]),
+        (black_flat, 1, ["clip-001", "more light"]),
+        (dark_series, 1, ["clip-002", "series is dark", "light the surface"]),
+        (bent_series, 1, ["clip-0", "off a line", "gamma 1"]),
         (short_series, 1, ["series", "8"]),
         (two_poses, 1, ["2", "poses"]),
         (one_pose_again_and_again, 1, ["cover"]),

@@ -29,7 +29,8 @@ class Bench:
     def build(self, *sessions: TwinSession, **fields: Any) -> BuildAnswer:
         """Build; fields are those of the request, `set` those of the configuration.
 
-        `calibrated` is the number of the calibration, where it is another one than the first.
+        `calibrated` is the number of the calibration, where it is another one than the first;
+        `calibrations` their folders, where they are given otherwise than the sessions'.
         """
         number = fields.pop("calibrated", 0)
         for each in sessions:
@@ -38,10 +39,13 @@ class Bench:
                 settings=(str(each.spec.setting),),
                 sha256=f"{1000 * number + each.spec.seed:064x}",
             )
+        folders = tuple(each.folder for each in sessions)
+        calibrations = fields.pop("calibrations", folders)
+        for folder in calibrations:
+            self._served[folder] = self._served[folder.resolve()]
         serve(self._patch, self._served)
         config = BuildConfig.of(None, size=SIZE, assignments=fields.pop("set", ()))
-        folders = tuple(each.folder for each in sessions)
-        return build(BuildRequest(folders, folders, self.out, config, **fields))
+        return build(BuildRequest(folders, calibrations, self.out, config, **fields))
 
     def hashes(self, name: str = NAME) -> dict[str, str]:
         """SHA-256 of every file of a tree."""

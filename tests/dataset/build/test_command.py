@@ -39,7 +39,7 @@ def calibration(twin: TwinSession, tmp_path_factory: pytest.TempPathFactory) -> 
 def command(twin: TwinSession, calibration: Path, out: Path, workers: int) -> list[str]:
     """The command line of a small build."""
     words = ["--session", str(twin.folder), "--calibration", str(calibration), "--out", str(out)]
-    words += ["--size", "160x120", "--workers", str(workers), "--json"]
+    words += ["--size", "176x132", "--workers", str(workers), "--json"]
     return [sys.executable, "-m", "dataset.build", *words]
 
 

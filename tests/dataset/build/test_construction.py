@@ -22,7 +22,7 @@ from dataset.png import decode_png
 from dataset.splits import Splits
 from dataset.tree import Tree
 from tests.dataset.build.bench import NAME, Bench
-from tests.dataset.build.sessions import scene, session
+from tests.dataset.build.sessions import AT_REST, scene, session
 from tests.twin_session import TwinSession
 
 pytestmark = pytest.mark.unit
@@ -56,13 +56,13 @@ def test_three_scenes_become_three_splits_of_aligned_pairs(bench: Bench) -> None
     assert {gate.gate for gate in facts.gates} == set(GATES)
     files = next(iter(tree.sequences("train")))
     blurry, sharp = files.read_blurry(0), files.read_sharp(0)
-    assert blurry.shape == sharp.shape == (96, 128, 3)
+    assert blurry.shape == sharp.shape == (132, 176, 3)
     assert psnr(blurry, sharp) > 18  # the same view, blurred
     linear = files.read_linear("Sharp", 0)
     assert linear.dtype == np.uint16
-    assert files.read_map().shape == (96, 128, 2)
+    assert files.read_map().shape == (132, 176, 2)
     raw = files.read_raw("Blur", 0)
-    assert raw.shape == (96, 128)
+    assert raw.shape == (132, 176)
     assert raw.dtype == np.uint16
     page = (bench.out / NAME / "qc.html").read_text()
     assert "table 1 of the papers" in page
@@ -132,11 +132,11 @@ def test_another_session_adds_and_changes_nothing(bench: Bench) -> None:
 
 def test_what_fails_is_left_out_with_reason_and_pictures(bench: Bench) -> None:
     """A static clip is named in the document and on both pages, with what to look at."""
-    still = scene(4, moves=False, shake_mrad=(0.0, 0.0, 0.0))
+    still = scene(4, moves=False, sets=AT_REST)
     answer = bench.build(session(scene(0), scene(1), still))
     (left,) = answer.left_out
     assert left.clip.endswith("clip-002")
-    assert left.gates == ("blur-blurry",)
+    assert left.gates == ("static",)
     root = bench.out / NAME
     described = json.loads((root / "dataset.json").read_text())
     assert [each["scene"] for each in described["frames_left_out"]] == [left.clip]
@@ -147,8 +147,8 @@ def test_what_fails_is_left_out_with_reason_and_pictures(bench: Bench) -> None:
 
 def test_nothing_usable_ends_with_the_reasons(bench: Bench) -> None:
     """Exit code 1, one line that names the clip and the page; no tree is begun."""
-    still = scene(4, moves=False, shake_mrad=(0.0, 0.0, 0.0))
-    with pytest.raises(FoundBad, match=r"all of it is left out: .*clip-000: blur-blurry") as caught:
+    still = scene(4, moves=False, sets=AT_REST)
+    with pytest.raises(FoundBad, match=r"all of it is left out: .*clip-000: static") as caught:
         bench.build(session(still))
     assert "\n" not in str(caught.value)
     assert (bench.out / REPORT_NAME).is_file()
@@ -220,7 +220,7 @@ def test_a_scene_that_is_chosen_into_two_splits_is_told_and_shown(bench: Bench) 
     assert f"shows the same as {first} (train), and --split asks for test" in left.reason
     assert f"{second} (" not in left.reason
     (picture,) = (bench.out / NAME / "qc").glob("*-match.png")
-    assert decode_png(picture.read_bytes(), "match").shape == (96, 256, 3)
+    assert decode_png(picture.read_bytes(), "match").shape == (132, 352, 3)
     assert "one that shows the same" in (bench.out / REPORT_NAME).read_text()
 
 

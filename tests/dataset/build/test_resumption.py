@@ -17,7 +17,7 @@ from dataset.build.construction import REPORT_NAME
 from dataset.build.preset import PRESETS
 from dataset.splits import Split
 from tests.dataset.build.bench import NAME, Bench
-from tests.dataset.build.sessions import scene, session
+from tests.dataset.build.sessions import AT_REST, scene, session
 from tests.twin_session import TwinSession
 
 pytestmark = pytest.mark.unit
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.unit
 OTHER = "BSD_1ms8ms"
 SHORT = ["gates.blur_least_px=0.3"]
 """The exposures of `two_settings` are short: little is blurred."""
-STILL = scene(4, moves=False, shake_mrad=(0.0, 0.0, 0.0))
+STILL = scene(4, moves=False, sets=AT_REST)
 
 
 class Stop(Exception):
@@ -175,7 +175,7 @@ def test_a_clip_that_failed_is_tried_with_another_calibration(
     bench.build(twin)
     answer = bench.build(twin, calibrated=1)
     assert asked == [0, 1]
-    assert [each.gates for each in answer.left_out] == [("blur-blurry",)]
+    assert [each.gates for each in answer.left_out] == [("static",)]
 
 
 def test_another_encoder_does_not_finish_what_one_began(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,6 +114,24 @@ def test_the_calibration_of_the_own_session_goes_first(twin: TwinSession) -> Non
     own.session = "a third"
     with pytest.raises(UserMistake, match="other and own both fit"):
         survey(read_sessions([twin.folder]), served)  # type: ignore[arg-type]
+
+
+def test_a_clip_knows_how_far_it_lies_from_its_calibration(twin: TwinSession) -> None:
+    """Hours to the nearer end; none between start and end."""
+    calibration = TruthCalibration(twin)
+    told = calibration.document.geometry
+    begun = [datetime.fromisoformat(each.begun_utc) for each in twin.record.clips]
+
+    def ages(start: datetime, end: datetime | None) -> list[float]:
+        told.start.utc = start.isoformat()
+        told.end = None if end is None else SimpleNamespace(utc=end.isoformat())
+        return [each.calibration_age_h for each in look(twin.folder, calibration).clips]
+
+    day = timedelta(days=1)
+    assert ages(begun[0] - day, begun[-1] + day) == [0.0, 0.0, 0.0]
+    assert ages(begun[0] - 100 * day, None)[0] == pytest.approx(2400.0)
+    assert ages(begun[0] - 2 * day, begun[0] - day)[0] == pytest.approx(24.0)
+    assert ages(begun[-1] + day, begun[-1] + 2 * day)[-1] == pytest.approx(24.0)
 
 
 def test_names_that_mean_nothing_or_too_much_are_refused(twin: TwinSession) -> None:

@@ -38,6 +38,9 @@ class TruthCalibration:
                 ),
             ),
             settings={name: SimpleNamespace(ceilings=None) for name in self.settings},
+            geometry=SimpleNamespace(
+                start=SimpleNamespace(utc=self.twin.record.clips[0].begun_utc), end=None
+            ),
         )
 
     def require_good(self) -> None:

@@ -13,6 +13,8 @@ from tests.dataset.gate.gate_clips import (
     NO_SHAKE,
     RATE_HZ,
     STILL_FRAMES,
+    Developed,
+    Shot,
     Take,
     changed,
     judge,
@@ -22,6 +24,9 @@ from tests.dataset.gate.gate_clips import (
 )
 
 pytestmark = pytest.mark.rig
+
+
+AGE = "calibration-age"
 
 
 def good(setting: str = "2ms16ms") -> Take:
@@ -38,11 +43,12 @@ def test_a_good_clip_with_hard_shake_and_moving_things_passes(setting):
     judged = judge(good(setting))
     assert judged.failed == []
     assert clip_passes(judged.results.values())
-    assert all(result.passed for result in judged.results.values())
+    assert all(result.passed for name, result in judged.results.items() if name != AGE)
+    assert judged.results[AGE].passed is None  # nobody told
     assert judged.results["bookend-alignment"].value < 0.08
     assert judged.results["local-ratio"].value < 2.0
     assert judged.results["flicker"].value < 1.5
-    assert len(judged.results) == 12
+    assert len(judged.results) == 13
     assert judged.results["synchrony"].value < -0.2
     assert judged.facts.shift_source == "bookends"
 
@@ -90,6 +96,18 @@ def test_synchrony_refuses_a_camera_that_is_late(setting, frames):
     assert f"sharp frame {frames:+d} pulses" in judged.results["synchrony"].text
 
 
+def test_synchrony_refuses_a_camera_that_is_four_frames_late():
+    assert "synchrony" in judge(late(good(), 4)).failed
+
+
+def test_synchrony_refuses_a_pulse_that_was_lost_on_the_way():
+    clip, behind = good(), late(good(), -1)
+    judged = judge(changed(clip, scene=(*clip.scene[:4], *behind.scene[4:])))
+    assert "synchrony" in judged.failed
+    assert judged.results["synchrony"].frames[-3:] == tuple(s.number for s in clip.scene[5:])
+    assert "a pulse was lost" in judged.results["synchrony"].text
+
+
 def test_synchrony_alone_sees_a_slow_scene_that_is_a_frame_late():
     slow = world("rig_motion.rotation_mrad_s=[20,60,0]", shake=NO_SHAKE)
     clip = take(without_motion(slow))
@@ -101,6 +119,22 @@ def test_synchrony_says_nothing_where_neighbours_are_alike_or_no_map_is_known():
     still = take(without_motion(world(shake=NO_SHAKE)))
     assert judge(late(still, 1)).results["synchrony"].passed is None
     assert judge(changed(good(), map_xy=None)).results["synchrony"].passed is None
+
+
+def test_a_calibration_of_another_time_is_refused():
+    def told(age_h, limits=None):
+        clip = good()
+        watch = judge(clip, limits).watch
+        watch.calibrated(age_h)
+        return {each.gate: each for each in watch.results()}[AGE]
+
+    assert told(0.0).passed is True
+    assert told(71.0).passed is True
+    months = told(2160.5)
+    assert (months.passed, months.value, months.limit, months.unit) == (False, 2160.5, 72.0, "h")
+    assert "90 days" in months.text
+    assert "--set gates.calibration_age_h=2161" in months.text
+    assert told(2160.5, GateLimits(calibration_age_h=2161)).passed is True
 
 
 def test_local_ratio_refuses_light_in_step_with_the_frames():
@@ -118,6 +152,15 @@ def test_flicker_refuses_light_out_of_step_whichever_frames_are_developed(every)
     assert 20 < judged.results["flicker"].value < 40
 
 
+@pytest.mark.parametrize("modulation", [0.15, 0.3])
+@pytest.mark.parametrize("begin", [0, 1, 2])
+@pytest.mark.parametrize("frames", [5, 7, 8])
+def test_flicker_alone_refuses_short_clips_that_do_not_fill_its_phases(modulation, begin, frames):
+    clip = spoilt(f"light.components=[{{frequency_hz: 100, modulation: {modulation}}}]")
+    judged = judge(changed(clip, scene=clip.scene[begin : begin + frames]))
+    assert set(judged.failed) - {"blur-blurry"} == {"flicker"}
+
+
 @pytest.mark.parametrize("share", [2.3, 3.0])
 def test_clipping_refuses_too_much_light(share):
     judged = judge(spoilt(f"light.components=[{{share: {share}}}]"))
@@ -130,6 +173,62 @@ def test_focus_names_the_camera_that_is_out_of_it(view, gate):
     judged = judge(spoilt(f"optics.view_{view}.defocus_sigma_px=1.5"))
     assert judged.failed == [gate]
     assert judged.results[gate].value == pytest.approx(1.5, abs=0.15)
+
+
+@pytest.mark.parametrize(("view", "gate"), [(1, "focus-blurry"), (2, "focus-sharp")])
+def test_focus_that_was_lost_during_the_clip_is_seen_at_its_end(view, gate):
+    soft = spoilt(f"optics.view_{view}.defocus_sigma_px=1.5")
+    judged = judge(changed(good(), last=soft.last))
+    assert judged.failed == [gate]
+    assert "in the last bookend" in judged.results[gate].text
+
+
+def test_frames_that_are_too_small_are_told_so_in_one_line():
+    small = judge(cropped(good(), 120, 90))
+    assert small.failed == ["bookend-alignment"]
+    text = small.results["bookend-alignment"].text
+    assert "frames of 120 × 90 px are too small to judge, 170 × 128 px" in text
+    assert "--size 170x128" in text
+    assert judge(cropped(good(), 170, 128)).results["bookend-alignment"].passed
+
+
+def test_too_few_aligned_frames_and_no_still_bookend_do_not_pass_unseen():
+    clip = good()
+    moved = changed(clip, first=clip.scene[:3], last=clip.scene[-3:])
+    judged = judge(moved, every=5)
+    assert judged.results["local-ratio"].passed is False
+    assert "--set gate_every=1" in judged.results["local-ratio"].text
+    assert judge(clip, every=5).results["local-ratio"].passed
+
+
+def test_a_clip_without_a_scene_does_not_pass():
+    assert judge(changed(good(), scene=())).failed == ["static"]
+
+
+def test_local_ratio_sees_what_came_before_one_camera_during_the_scene():
+    def shaded(shot: Shot) -> Shot:
+        shade = np.ones(shot.pair.sharp.shape, dtype=np.float32)
+        shade[:, : shade.shape[1] // 4] = 0.8
+        return replace(shot, pair=replace(shot.pair, sharp=shot.pair.sharp * shade))
+
+    clip = good()
+    judged = judge(changed(clip, scene=tuple(map(shaded, clip.scene))), every=1)
+    assert judged.results["local-ratio"].passed is False
+    assert judged.results["local-ratio"].value == pytest.approx(20, abs=3)
+
+
+def cropped(clip: Take, width: int, height: int) -> Take:
+    """Its developed pairs cut to the middle."""
+
+    def cut(shot: Shot) -> Shot:
+        rows, columns = shot.pair.blurry.shape[:2]
+        top, left = (rows - height) // 2, (columns - width) // 2
+        part = slice(top, top + height), slice(left, left + width)
+        fields = {name: np.ascontiguousarray(each[part]) for name, each in vars(shot.pair).items()}
+        return replace(shot, pair=Developed(**fields))
+
+    first, scene, last = (tuple(map(cut, each)) for each in (clip.first, clip.scene, clip.last))
+    return changed(clip, first=first, scene=scene, last=last)
 
 
 def test_blur_blurry_refuses_a_scene_that_hardly_blurs():

@@ -278,3 +278,30 @@ def test_the_aligned_frame_is_the_virtual_rigs_truth(mirror):
     # Half a pixel off, the score would be far lower: the measure sees what it should.
     off = np.roll(encoding.srgb(pair.sharp), 1, axis=1)
     assert psnr(off, encoding.srgb(truth)) < score - 5
+
+
+def test_a_repaired_pixel_hands_on_that_its_neighbour_was_clipped():
+    """The pair that is averaged: left just below, right clipped; all others differ by more."""
+    form = FrameFormat("RGGB", 12, 0.0, saturation_dn=4000)
+    y = np.mgrid[0 : SHAPE_1[0], 0 : SHAPE_1[1]][0]
+    frame = (2000 + 40.0 * (y - 30)).clip(0, 3990).astype(np.uint16)
+    frame[30, 42], frame[30, 38] = 4000, 3999
+    frame[28, 42], frame[32, 38] = 100, 3000  # neither diagonal is even
+    frame[28, 38], frame[32, 42] = 100, 3000
+    defects = np.zeros(SHAPE_1, dtype=bool)
+    defects[30, 40] = True
+    made = model(SHAPE_1, form, form, defects={"blurry": defects, "sharp": None})
+    developer = PairDeveloper(made, SHAPE_2, SIZE)
+    sharp = np.full(SHAPE_2, 900, np.uint16)
+    found = np.zeros(SHAPE_1, dtype=bool)
+    found[developer.crop.rows, developer.crop.columns] = developer.develop(
+        frame, sharp
+    ).blurry_saturated
+    plain = frame.copy()
+    plain[30, 42] = 3998  # its light may have been anything above
+    changed = np.zeros(SHAPE_1, dtype=bool)
+    one, other = (developer.develop(each, sharp).blurry for each in (frame, plain))
+    changed[developer.crop.rows, developer.crop.columns] = (one != other).any(axis=-1)
+    assert changed[30, 38]  # reached through the defect
+    assert not (changed & ~found).any()
+    assert found.sum() < 81  # and no farther than the defect's reach

@@ -65,6 +65,26 @@ def test_the_datasheet_states_numbers_with_units():
     assert text == datasheet(publication(described()))
 
 
+def test_the_datasheet_alone_tells_what_the_files_are():
+    """Who has the tree and no manual can lay RAW on RAW, read light, and leave out what clipped."""
+    text = datasheet(publication(described()))
+    for words in (
+        "for each pixel of Blur/RAW its (x, y) in pixels of Sharp/RAW",
+        "pixel centres at integers",
+        "colours of the upper left 2×2 cell",
+        "255 where a clipped sample had a share",
+        "which count is black",
+    ):
+        assert words in text
+
+
+def test_a_limit_in_percent_has_its_sign():
+    facts = publication(described())
+    limit = facts.gate_limits[0].model_copy(update={"limit": 3.0, "unit": "percent"})
+    text = datasheet(facts.model_copy(update={"gate_limits": (limit,)}))
+    assert "| ledger | 3 % |" in text
+
+
 def test_tables_of_the_datasheet_are_whole():
     """Each row has as many cells as its head, whatever names hold."""
     left_out = (LeftOut(scene="x|y", reason="two\nlines | and <script>"),)

@@ -99,6 +99,20 @@ def start_rig(folder: Path, *words: str) -> Rig:
     )
 
 
+@contextmanager
+def numbered(port: str) -> Iterator[None]:
+    """Keep a pseudo-terminal's number while its rig ends and a client still looks for it.
+
+    Else the next terminal that anybody on the machine opens gets the number, and the client takes
+    a stranger's line. While this is held the path is simply gone.
+    """
+    held = os.open(port, os.O_RDWR | os.O_NOCTTY)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
 class Trigger:
     """The controller on a port; opening it resets it, as it does an Uno."""
 

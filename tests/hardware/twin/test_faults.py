@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,8 +154,11 @@ def test_producer_crash_takes_the_consumer_along(rig: Rig, consumer: Consumer) -
     idle = rig.verb("fault", "producer-crash", "--camera", "blurry")
     assert (idle.returncode, "nobody streams" in idle.stderr) == (2, True)
     consumer.do("arm", {"PixelFormat": "Mono8"})
-    ask(rig, "producer-crash")
-    assert consumer.process.wait(timeout=10) == -signal.SIGSEGV
+    until = time.monotonic() + 20  # the camera hears of its consumer's stream after the consumer
+    while (done := rig.verb("fault", "producer-crash", "--camera", "blurry")).returncode != 0:
+        assert "nobody streams" in done.stderr
+        assert time.monotonic() < until, done.stderr
+    assert consumer.process.wait(timeout=30) == -signal.SIGSEGV
     with Consumer(rig.producer, rig.serials[0]) as heir:
         assert [row[0] for row in shoot(rig, heir, 2)] == [0, 1]
 

@@ -351,10 +351,13 @@ def test_queues_are_flushed_as_the_standard_says(rig: Bench) -> None:
 def test_a_wait_lasts_as_long_as_asked(rig: Bench, timeout_ms: int) -> None:
     camera = rig.open_camera(rig.open_interface())
     data, size = c.create_string_buffer(16), g.SIZE(16)
-    begin = time.monotonic()
-    assert refusal(rig.producer, "EventGetData", camera.event, data, size, timeout_ms) == g.TIMEOUT
-    waited_ms = (time.monotonic() - begin) * 1000
-    assert timeout_ms <= waited_ms < timeout_ms + 100
+    waited_ms = []
+    for _ in range(4):  # a machine may be late now and then, and never early
+        begin = time.monotonic()
+        code = refusal(rig.producer, "EventGetData", camera.event, data, size, timeout_ms)
+        waited_ms.append((time.monotonic() - begin) * 1000)
+        assert code == g.TIMEOUT
+    assert timeout_ms <= min(waited_ms) < timeout_ms + 100
 
 
 def waiter(rig: Bench, event: int) -> tuple[threading.Thread, list[int]]:
@@ -426,7 +429,7 @@ def test_stop_cuts_off_a_frame_that_does_not_come(rig: Bench) -> None:
         time.sleep(0.001)
     begin = time.monotonic()
     rig.producer.call("DSStopAcquisition", camera.stream, 1)
-    assert 0.2 <= time.monotonic() - begin < 0.6
+    assert 0.2 <= time.monotonic() - begin < 1.2  # the frame would have come after 1.5 s
     assert (camera.status(4), camera.status(5)) == (1, 0)  # the buffer waits again
     rig.producer.call("DSFlushQueue", camera.stream, 4)
     rig.producer.call("DSRevokeBuffer", camera.stream, buffer, None, None)
@@ -472,11 +475,11 @@ def test_a_lost_camera_and_its_return(rig: Bench) -> None:
 def test_a_camera_that_is_silent_for_a_while_is_not_lost(rig: Bench) -> None:
     producer, camera = rig.producer, rig.open_camera(rig.open_interface())
     producer.write(camera.port, GAIN, 9)
-    producer.write(camera.port, SILENCE, 3200)
+    producer.write(camera.port, SILENCE, 4500)
     begin = time.monotonic()
     code = refusal(producer, "GCReadPort", camera.port, 0x100, b"1234", g.SIZE(4))
     assert code == g.TIMEOUT
-    assert 3.0 <= time.monotonic() - begin < 3.2
+    assert 3.0 <= time.monotonic() - begin < 4.4  # not for as long as it is silent
     assert producer.info("DevGetInfo", camera.device, 5) == 5
     assert producer.read(camera.port, GAIN) == 9  # and not the late answer, a width of 64
 

@@ -28,9 +28,19 @@ def test_what_nobody_holds_is_swept_and_nothing_else(tmp_path: Path) -> None:
     dead.mkdir()
     mine.mkdir()
     (dead / "world.sock").touch()
+    (dead / "lock").touch()
+    (tmp_path / "bsd-twin-just-made").mkdir()  # its rig was killed before it made the lock
     link.symlink_to(mine)
     with session_folder(tmp_path) as (folder, _):
         assert sorted(tmp_path.iterdir()) == sorted([folder, link, mine])
+
+
+def test_what_a_person_named_like_a_rigs_folder_stays(tmp_path: Path) -> None:
+    recorded = tmp_path / "bsd-twin-sessions-0" / "clip-000.h5"
+    recorded.parent.mkdir()
+    recorded.write_bytes(b"frames")
+    assert sweep(tmp_path) == []
+    assert list(recorded.parent.iterdir()) == [recorded]
 
 
 @pytest.mark.parametrize("attempt", range(30))  # a race shows in one of about thirty
