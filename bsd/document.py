@@ -134,11 +134,12 @@ def first_fault(error: ValidationError) -> str:
     """The first fault of a pydantic error as one line: field, what is wrong, what was given."""
     faults = error.errors(include_url=False)
     fault = faults[0]
-    field = ".".join(str(part) for part in fault["loc"]) or "(whole document)"
+    field = ".".join(str(part) for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         text = f"unknown field '{field}'; remove or rename it"
     else:
-        text = f"field '{field}': {fault['msg']}"
+        text = f"field '{field}': {message}" if field else message
         if isinstance(fault.get("input"), str | int | float | bool):
             text += f" (given: {fault['input']!r})"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""

@@ -22,12 +22,31 @@ def plan_fields(content: bytes) -> dict[str, Any] | None:
 
 
 def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Names of the fields that are not the same, sorted."""
-    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    """Names of the fields that are not the same, sorted; of a field of a field ``gates.ratio``."""
+    found: list[str] = []
+    for name in sorted(old.keys() | new.keys()):
+        one, other = old.get(name), new.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += [f"{name}.{below}" for below in differing_fields(one, other)]
+        elif one != other:
+            found.append(name)
+    return found
+
+
+def _is_new(old: Mapping[str, Any], name: str) -> bool:
+    """Whether a plan has no such field: a version wrote it that did not know the option."""
+    field, _, below = name.partition(".")
+    if field not in old:
+        return True
+    inner = old[field]
+    return bool(below) and isinstance(inner, dict) and _is_new(inner, below)
 
 
 def refuse_shrinking(published: bytes, asked: bytes, growing: Sequence[str], where: str) -> None:
     """Raise `UserMistake` unless `asked` only adds to the published plan.
+
+    An option that the published plan does not have is one of a later toolkit; what was published
+    before stays as it is, so any value will do.
 
     Parameters
     ----------
@@ -42,14 +61,15 @@ def refuse_shrinking(published: bytes, asked: bytes, growing: Sequence[str], whe
     if old is None or new is None:
         raise UserMistake(f"{where}: the published plan cannot be read; give another folder")
     changed = [name for name in differing_fields(old, new) if name not in _FREE]
-    if options := [name for name in changed if name not in growing]:
+    known = [name for name in changed if not _is_new(old, name)]
+    if options := [name for name in known if name not in growing]:
         raise UserMistake(
             f"{where}: holds a finished dataset that was built with other options (different:"
             f" {', '.join(options)}); it can only be added to with the same ones; give those, or"
             " another folder"
         )
     for name in changed:
-        if (lost := _first_lost(old.get(name), new.get(name))) is not None:
+        if name in growing and (lost := _first_lost(old.get(name), new.get(name))) is not None:
             raise UserMistake(
                 f"{where}: holds a finished dataset of which the new plan lacks or moves"
                 f" {_shortened(lost)} in '{name}'; what is published stays: give every earlier"

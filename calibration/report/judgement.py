@@ -144,10 +144,15 @@ def _figures(document: CalibrationDocument) -> Iterator[KeyFigure]:
         if setting.ceilings is None:
             continue
         ceilings = setting.ceilings
+        most = "at most " if ceilings.is_bound else ""
         yield KeyFigure(
-            f"Ceiling, systematic{at}", f"{ceilings.systematic_db:.1f} dB", "predicted, no noise"
+            f"Ceiling, systematic{at}",
+            f"{most}{ceilings.systematic_db:.1f} dB",
+            "predicted, no noise",
         )
         if ceilings.total_db is not None:
             yield KeyFigure(
-                f"Ceiling, total{at}", f"{ceilings.total_db:.1f} dB", "predicted, with C2's noise"
+                f"Ceiling, total{at}",
+                f"{most}{ceilings.total_db:.1f} dB",
+                "predicted, with C2's noise",
             )

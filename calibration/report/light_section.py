@@ -11,6 +11,7 @@ from acquisition.rig import ROLES, Role
 from bsd.page import Block, Cell, Column, Figure, FigureRow, Heading, Paragraph, Table
 from calibration.bundle.calibration import Calibration, format_of
 from calibration.bundle.document import CalibrationDocument, FlatSolution, SettingPhotometry
+from calibration.ceiling.prediction import Ceilings
 from calibration.photometry.colour import ColourMatrix
 from calibration.photometry.flat import RatioDrift
 from calibration.report.chart import VIEW_NAMES
@@ -234,19 +235,20 @@ def ceiling_blocks(found: SettingPhotometry) -> Iterator[Block]:
     ceilings = found.ceilings
     if ceilings is None:
         yield Paragraph(
-            "Not predicted: that takes a scene of this setting in the session and a camera that"
-            " delivers a mosaic.",
+            "Not predicted: that takes a scene of this setting in the session, with detail and not"
+            " clipped.",
             "note",
         )
         return
+    most = "at most " if ceilings.is_bound else ""
     views = "one view" if ceilings.pictures == 1 else f"{ceilings.pictures} views"
-    total = "not known" if ceilings.total_db is None else f"{ceilings.total_db:.2f} dB"
+    total = "not known" if ceilings.total_db is None else f"{most}{ceilings.total_db:.2f} dB"
     yield Table(
         (Column("ceiling"), Column("PSNR", right=True), Column("is")),
         [
             (
                 "systematic",
-                f"{ceilings.systematic_db:.2f} dB",
+                f"{most}{ceilings.systematic_db:.2f} dB",
                 "What a perfect method could reach against the published sharp frames if C2 had"
                 " no noise: demosaicing, resampling and what this calibration leaves unknown.",
             ),
@@ -260,6 +262,12 @@ def ceiling_blocks(found: SettingPhotometry) -> Iterator[Block]:
     )
     yield Paragraph(
         f"Both are predictions, not measurements: means over {views} of this"
-        " session, walked through the chain of a pair with the errors above (demosaicing:"
-        f" {ceilings.demosaic}). Other scenes, with finer or less detail, have other ceilings."
+        f" session, walked through the chain of a pair with the errors above ({_mosaic(ceilings)})."
+        " Other scenes, with finer or less detail, have other ceilings."
     )
+
+
+def _mosaic(ceilings: Ceilings) -> str:
+    if ceilings.is_bound:
+        return "C2 makes its own colours, in a way that is not known: it costs some more"
+    return "no mosaic" if ceilings.demosaic is None else f"demosaicing: {ceilings.demosaic}"

@@ -203,6 +203,7 @@ def _inspected(
         for role, form in model.formats.items()
     }
     watch = ClipWatch(job.config.gates, exposures, forms, developer.model.map_xy["G"])
+    watch.calibrated(job.clip.calibration_age_h)
     light = LightSum()
     with Clip.open(job.clip.source.path) as clip:
         watch.ledger(clip.tail.verdict, clip.ledger)

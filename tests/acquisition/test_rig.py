@@ -37,7 +37,7 @@ def test_a_serial_without_quotes_is_told_how_to_write_it(text: str) -> None:
     with pytest.raises(UserMistake) as told:
         Rig.from_fields(fields, "rig.yaml")
     words = "serial is a text: put it in quotes as it is printed on the camera"
-    assert str(told.value) == f"rig.yaml: field 'cameras.blurry': Value error, {words}"
+    assert str(told.value) == f"rig.yaml: field 'cameras.blurry': {words}"
 
 
 def test_one_camera_cannot_play_both_roles() -> None:

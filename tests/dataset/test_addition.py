@@ -87,14 +87,14 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path, before, after):
 @pytest.mark.parametrize(
     ("clips", "options", "message"),
     [
-        ("a", {}, r'lacks or moves \{"clip": "b".* in \'inputs\'; what is published stays'),
-        ("abc", {"size": 9}, r"built with other options \(different: options\)"),
+        ("a", {"size": 8}, r'lacks or moves \{"clip": "b".* in \'inputs\'; what is published stays'),
+        ("abc", {"size": 9}, r"built with other options \(different: options.size\)"),
     ],
 )
 def test_what_would_change_the_published_is_refused(
     tmp_path, dataset_tools, clips, options, message
 ):
-    build(tmp_path, "ab", frames=1)
+    build(tmp_path, "ab", frames=1, size=8)
     before = dataset_tools["tree_bytes"](tmp_path)
     with pytest.raises(UserMistake, match=message):
         build(tmp_path, clips, frames=1, **options)
@@ -111,6 +111,18 @@ def test_a_version_of_the_toolkit_may_change_and_an_item_may_not(tmp_path):
     with pytest.raises(UserMistake, match="of other inputs or options"):
         open_tree(tmp_path, json.dumps({**plan, "toolkit": "2"}))
     assert open_tree(tmp_path, json.dumps({**plan, "toolkit": "2"}), GROWING) == "extended"
+
+
+def test_an_option_that_a_later_toolkit_knows_does_not_lock_what_is_published(tmp_path):
+    build(tmp_path, "a", frames=1, size=8)
+    splits = Splits.read(tmp_path / "splits.json")
+    plan = json.loads(plan_of("a", splits, 1, size=8))
+    later = {**plan, "options": {**plan["options"], "gates": {"age_h": 72.0}}, "consents": []}
+    assert open_tree(tmp_path, json.dumps(later), GROWING) == "extended"
+    earlier = {**plan, "options": {"frames": 1}}
+    (tmp_path / ".work").rename(tmp_path.parent / f"{tmp_path.name}-work")
+    with pytest.raises(UserMistake, match=r"\(different: options.size\)"):
+        open_tree(tmp_path, json.dumps(earlier), GROWING)
 
 
 def test_a_published_sequence_is_never_written_again(tmp_path):
