@@ -12,4 +12,5 @@ if __name__ == "__main__":
     process.configure(program())
     process.run(0)
     print(process.pid, flush=True)  # noqa: T201
-    time.sleep(60)
+    for _ in range(1200):  # a signal just before a long sleep would end after it
+        time.sleep(0.05)

@@ -26,7 +26,8 @@ def main(file: Path) -> None:
         process.arm(1)
         try:
             say(process.pid)
-            time.sleep(60)
+            for _ in range(1200):  # a signal just before a long sleep would end after it
+                time.sleep(0.05)
         except KeyboardInterrupt:
             time.sleep(0.3)  # for a child that Ctrl-C would have ended
             say(process.status().state)
