@@ -103,14 +103,11 @@ class Calibration:
     def check_rig(self, head: ClipHead) -> None:
         """Raise `UserMistake` where a clip is of another rig, or of this one set up otherwise."""
         if why := self.document.rig.unlike(CalibratedRig.of(head)):
-            raise UserMistake(
-                f"{self.folder}: is the calibration of another rig: {why}; calibrate the rig that"
-                " recorded this"
-            )
+            way = "" if ANEW in why else "; calibrate the rig that recorded this"
+            raise UserMistake(f"{self.folder}: is the calibration of another rig: {why}{way}")
         if why := self._other_exposures(head):
             raise UserMistake(
-                f"{self.folder}: is the calibration of other exposures: {why}; calibrate again"
-                " after rig.yaml was changed"
+                f"{self.folder}: is the calibration of other exposures: {why}; {ANEW}"
             )
 
     def _other_exposures(self, head: ClipHead) -> str | None:

@@ -13,7 +13,7 @@ from acquisition.rig import ROLES, Role
 from bsd.document import Part
 from bsd.errors import UserMistake
 
-_ANEW: Final = "calibrate again after rig.yaml was changed"
+ANEW: Final = "calibrate again after rig.yaml was changed"
 
 
 class CalibratedCamera(Part):
@@ -92,11 +92,11 @@ class CalibratedRig(Part):
         if self.nd_transmission != other.nd_transmission:
             return (
                 f"nd_transmission is {other.nd_transmission:g}, calibrated"
-                f" {self.nd_transmission:g}; {_ANEW}"
+                f" {self.nd_transmission:g}; {ANEW}"
             )
         for role in ROLES:
             if why := _other_timing(self.cameras[role].timing, other.cameras[role].timing):
-                return f"{role} camera's {why}; {_ANEW}"
+                return f"{role} camera's {why}; {ANEW}"
             mine, theirs = self.cameras[role].model_dump(), other.cameras[role].model_dump()
             for field, value in mine.items():
                 if value != theirs[field]:

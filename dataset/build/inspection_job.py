@@ -34,6 +34,7 @@ from dataset.pair.development import DevelopOptions, PairDeveloper
 
 INSPECTION_NAME = "inspection.json"
 _FRAMES_AHEAD = 4
+_LEAST_SEEN = 8
 
 
 class Inspection(Document):
@@ -207,10 +208,11 @@ def _inspected(
     light = LightSum()
     with Clip.open(job.clip.source.path) as clip:
         watch.ledger(clip.tail.verdict, clip.ledger)
+        every = min(job.config.gate_every, max(1, job.clip.frames // _LEAST_SEEN))
         scene = 0
         for _, row, blurry, sharp in raw_pairs(clip, paired_places(clip)):
             pulse, is_scene = int(row["pulse"]), int(row["part"]) == TakePart.SCENE
-            is_seen = not is_scene or scene % job.config.gate_every == 0
+            is_seen = not is_scene or scene % every == 0
             pair = developer.develop(blurry, sharp) if is_seen else None
             if pair is not None:
                 light.add(pair.sharp, pair.sharp_saturated, developer.model.white_dn)

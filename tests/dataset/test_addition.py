@@ -87,7 +87,11 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path, before, after):
 @pytest.mark.parametrize(
     ("clips", "options", "message"),
     [
-        ("a", {"size": 8}, r'lacks or moves \{"clip": "b".* in \'inputs\'; what is published stays'),
+        (
+            "a",
+            {"size": 8},
+            r'lacks or moves \{"clip": "b".* in \'inputs\'; what is published stays',
+        ),
         ("abc", {"size": 9}, r"built with other options \(different: options.size\)"),
     ],
 )

@@ -116,11 +116,11 @@ def scene_filming(spec: Spec, number: int, clip: SceneClip) -> Filming:
     if not clip.still_bookends:
         times = {"begin_s": filming.pulse_ns(0) * 1e-9, "end_s": None}  # type: ignore[dict-item]
     fields = world.model_dump(mode="json")
-    if clip.moves:
-        fields["rig_motion"] = {
-            "shake": {"rotation_rms_mrad": clip.shake_mrad, "peak_hz": 8.0, "seed": number},
-            **times,
-        }
+    turns = clip.shake_mrad if clip.moves else (0.0, 0.0, 0.0)
+    fields["rig_motion"] = {
+        "shake": {"rotation_rms_mrad": turns, "peak_hz": 8.0, "seed": number},
+        **times,
+    }
     for layer in fields["scene"]["layers"]:
         layer["motion"] = (layer["motion"] | times) if clip.moves else {}
     world = _changed(WorldConfig.from_fields(fields, "scene"), clip.sets)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.twin_session import SceneClip, TwinSession, twin_session
 
 SIZE = "176x132"
-AT_REST = ("rig_motion.shake.rotation_rms_mrad=[0, 0, 0]",)
 """Of a clip in which nothing moves: the operator's hand does, unless told otherwise."""
 ONLY_SCENES = ("dark", "flat", "series", "colour", "target", "sync")
 

@@ -22,7 +22,7 @@ from dataset.png import decode_png
 from dataset.splits import Splits
 from dataset.tree import Tree
 from tests.dataset.build.bench import NAME, Bench
-from tests.dataset.build.sessions import AT_REST, scene, session
+from tests.dataset.build.sessions import scene, session
 from tests.twin_session import TwinSession
 
 pytestmark = pytest.mark.unit
@@ -132,7 +132,7 @@ def test_another_session_adds_and_changes_nothing(bench: Bench) -> None:
 
 def test_what_fails_is_left_out_with_reason_and_pictures(bench: Bench) -> None:
     """A static clip is named in the document and on both pages, with what to look at."""
-    still = scene(4, moves=False, sets=AT_REST)
+    still = scene(4, moves=False)
     answer = bench.build(session(scene(0), scene(1), still))
     (left,) = answer.left_out
     assert left.clip.endswith("clip-002")
@@ -147,7 +147,7 @@ def test_what_fails_is_left_out_with_reason_and_pictures(bench: Bench) -> None:
 
 def test_nothing_usable_ends_with_the_reasons(bench: Bench) -> None:
     """Exit code 1, one line that names the clip and the page; no tree is begun."""
-    still = scene(4, moves=False, sets=AT_REST)
+    still = scene(4, moves=False)
     with pytest.raises(FoundBad, match=r"all of it is left out: .*clip-000: static") as caught:
         bench.build(session(still))
     assert "\n" not in str(caught.value)

@@ -20,7 +20,7 @@ SPOILT = {
     "flicker": scene(2, sets=("light.components=[{frequency_hz: 100, modulation: 0.15}]",)),
     "clipping": scene(3, sets=("light.components=[{share: 3.0}]",)),
     "focus-sharp": scene(4, sets=("optics.view_2.defocus_sigma_px=1.8",)),
-    "static": scene(5, moves=False, sets=("rig_motion.shake.rotation_rms_mrad=[0,0,0]",)),
+    "static": scene(5, moves=False),
     "duplicates": scene(6, repeats=((12, "sharp"),)),
     "ledger": scene(7, losses=((12, "blurry"),)),
 }

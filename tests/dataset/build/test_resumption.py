@@ -17,7 +17,7 @@ from dataset.build.construction import REPORT_NAME
 from dataset.build.preset import PRESETS
 from dataset.splits import Split
 from tests.dataset.build.bench import NAME, Bench
-from tests.dataset.build.sessions import AT_REST, scene, session
+from tests.dataset.build.sessions import scene, session
 from tests.twin_session import TwinSession
 
 pytestmark = pytest.mark.unit
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.unit
 OTHER = "BSD_1ms8ms"
 SHORT = ["gates.blur_least_px=0.3"]
 """The exposures of `two_settings` are short: little is blurred."""
-STILL = scene(4, moves=False, sets=AT_REST)
+STILL = scene(4, moves=False)
 
 
 class Stop(Exception):
