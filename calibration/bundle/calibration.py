@@ -24,7 +24,7 @@ from calibration.bundle.document import (
     FlatSolution,
     SettingPhotometry,
 )
-from calibration.bundle.rig import CalibratedCamera, CalibratedRig, planned_us
+from calibration.bundle.rig import ANEW, CalibratedCamera, CalibratedRig, planned_us
 from calibration.geometry.view_map import ViewMap, between
 from calibration.pair_model import PairModel
 

@@ -184,14 +184,8 @@ def blur_blurry(seen: Evidence, limits: GateLimits) -> GateResult:
     if value < low and _moves_px(seen) < limits.static_px:
         return _result("blur-blurry", None, "nothing moves", value, low, "px")
     if value < low:
-        return _result(
-            "blur-blurry",
-            False,
-            f"{text}, less than {low:g} px: nothing to deblur",
-            value,
-            low,
-            "px",
-        )
+        text += f", less than {low:g} px: nothing to deblur"
+        return _result("blur-blurry", False, text, value, low, "px")
     return _result("blur-blurry", value <= high, text, value, high, "px")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.twin_session import SceneClip, TwinSession, twin_session
 
 SIZE = "176x132"
-"""Of a clip in which nothing moves: the operator's hand does, unless told otherwise."""
+"""As small as the gates can judge."""
 ONLY_SCENES = ("dark", "flat", "series", "colour", "target", "sync")
 
 
