@@ -306,8 +306,8 @@ def test_bookends_that_moved_are_replaced_by_the_mean_of_the_scene_or_the_clip_f
     assert judged.facts.shift_error_px < 0.05
     assert judged.results["focus-sharp"].passed is None
     crooked = good("3ms24ms")
-    unknown = judge(changed(crooked, first=crooked.scene[:3], last=crooked.scene[-3:]), every=3)
-    assert unknown.failed == ["bookend-alignment"]
+    unknown = judge(changed(crooked, first=crooked.scene[:3], last=crooked.scene[-3:]), every=4)
+    assert unknown.failed == ["bookend-alignment", "local-ratio"]  # two frames tell neither
     assert "cannot be judged" in unknown.results["bookend-alignment"].text
 
 
