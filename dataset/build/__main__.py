@@ -192,11 +192,14 @@ def _fields(request: BuildRequest, answer: BuildAnswer) -> dict[str, object]:
 def _print(request: BuildRequest, answer: BuildAnswer) -> None:
     from bsd.phrase import counted
     from dataset.build.construction import REPORT_NAME
-    from dataset.build.table import plain_table, preset_row, row_of, shortfall
+    from dataset.build.table import asked_row, plain_table, row_of, shortfall
 
     console = command.out()
     shape = request.config.shape
-    rows = [*(row_of(tree) for tree in answer.trees), preset_row(request.config.paper, shape)]
+    rows = [
+        *(row_of(tree) for tree in answer.trees),
+        asked_row(request.config.paper, shape, request.config.frame_size),
+    ]
     console.print(plain_table(rows), end="", markup=False)
     for text in (text for tree in answer.trees for text in shortfall(shape, tree)):
         console.print(text, markup=False)

@@ -15,7 +15,6 @@ from bsd.page import (
     Details,
     Facts,
     Figure,
-    FigureRow,
     Heading,
     KeyFigure,
     KeyFigures,
@@ -28,23 +27,20 @@ from bsd.page import (
 from bsd.provenance import toolkit_version
 from dataset.build.chart import blur_histogram
 from dataset.build.config import BuildConfig
-from dataset.build.evidence import EVIDENCE, MATCH, shrunk
+from dataset.build.evidence import EVIDENCE, MATCH
 from dataset.build.overlap import SCENE_GATE
 from dataset.build.plan import TreePlan
 from dataset.build.selection import Selection
+from dataset.build.sequence_section import sequence_blocks
 from dataset.build.survey import LeftOutClip
-from dataset.build.table import HEADS, BuiltTree, built_tree, preset_row, row_of, shortfall
+from dataset.build.table import HEADS, BuiltTree, asked_row, built_tree, row_of, shortfall
 from dataset.description import DatasetDescription
-from dataset.layout import VIEWS, frame_path
-from dataset.png import decode_png, encode_png
-from dataset.sequence_facts import GateValue, SequenceFacts
 
 LeftOutPictures = Mapping[str, Mapping[str, bytes]]
 """Clip → name of a picture → PNG file."""
 
 FOOTER = f"bsd-toolkit {toolkit_version()}. This file asks for nothing outside itself."
 
-_THUMBNAIL_PX: Final = 200
 _STRANGE = re.compile(r"[^A-Za-z0-9._-]+")
 _CAPTIONS: Final = {
     MATCH: "This clip, and beside it one that shows the same; both sharp views.",
@@ -96,7 +92,7 @@ def quality_page(
     page.add(Heading("What was built"), *_table_one([tree], config))
     page.add(Heading("Blur"), *_blur(blur))
     page.add(Heading("Calibration"), *_calibrations(plan))
-    page.add(Heading("Sequences"), *_sequences(root, described))
+    page.add(Heading("Sequences"), *sequence_blocks(root, described))
     page.add(Heading("Left out"), *_left_out(plan.standing_left_out, pictures))
     page.add(Heading("Limits of the gates"), _limits(config))
     return page
@@ -162,7 +158,7 @@ def _figures(tree: BuiltTree, plan: TreePlan) -> KeyFigures:
 def _table_one(trees: Sequence[BuiltTree], config: BuildConfig) -> Iterator[Block]:
     columns = [Column(head, right=place > 2) for place, head in enumerate(HEADS)]
     rows = [row_of(tree) for tree in trees]
-    asked = preset_row(config.paper, config.shape)
+    asked = asked_row(config.paper, config.shape, config.frame_size)
     yield Table(
         columns,
         [*rows, asked],
@@ -202,69 +198,6 @@ def _calibrations(plan: TreePlan) -> Iterator[Block]:
             (item.item, item.value, item.limit, item.unit, item.note) for item in each.tolerances
         ]
         yield Table(columns, rows, f"Calibration {each.sha256[:12]} of session {each.session}.")
-
-
-def _sequences(root: Path, described: DatasetDescription) -> Iterator[Block]:
-    names = list(dict.fromkeys(gate.gate for each in described.sequences for gate in each.gates))
-    columns = [
-        Column("sequence"),
-        Column("scene"),
-        Column("pairs", ".0f"),
-        Column("blur of C1, px", ".2f"),
-        Column("blur of C2, px", ".2f"),
-        *(Column(name, ".3g") for name in names),
-    ]
-    rows = [_sequence_row(each, names) for each in described.sequences]
-    yield Table(columns, rows, "Medians of the blur; what each gate measured.")
-    for each in described.sequences:
-        yield Details(f"{each.split}/{each.sequence}", list(_sequence(root, each)))
-
-
-def _sequence_row(each: SequenceFacts, names: Sequence[str]) -> Sequence[Cell]:
-    values = {gate.gate: gate.value for gate in each.gates}
-    blurs = [
-        None if blur is None else blur.median_px
-        for blur in (each.blurry_blur_px, each.sharp_blur_px)
-    ]
-    place = f"{each.split}/{each.sequence}"
-    return (place, each.scene, each.frames, *blurs, *(values.get(name) for name in names))
-
-
-def _sequence(root: Path, each: SequenceFacts) -> Iterator[Block]:
-    middle = each.frames // 2
-    thumbnails = []
-    for view in VIEWS:
-        path = root / frame_path(each.split, each.sequence, view, middle)
-        picture = shrunk(decode_png(path.read_bytes(), str(path)), _THUMBNAIL_PX)
-        text = f"{view}, frame {middle}"
-        thumbnails.append(Figure(encode_png(picture), text, text))
-    yield FigureRow(thumbnails)
-    pairs = [
-        ("clip", f"{each.clip} of session {each.session}"),
-        ("crop", f"{each.crop_px[2]} × {each.crop_px[3]} px at {each.crop_px[:2]}"),
-        ("white balance", ", ".join(f"{gain:.4g}" for gain in each.white_balance)),
-    ]
-    if each.marks:
-        pairs.append(("marks", ", ".join(each.marks)))
-    yield Facts(pairs)
-    yield _gates(each.gates)
-
-
-def _gates(gates: Sequence[GateValue]) -> Table:
-    columns = (
-        Column("gate"),
-        Column("passed"),
-        Column("value", ".4g"),
-        Column("limit", ".4g"),
-        Column("unit"),
-        Column("in words"),
-    )
-    words = {True: "yes", False: "no", None: "not judged"}
-    rows: list[Sequence[Cell]] = [
-        (gate.gate, words[gate.passed], gate.value, gate.limit, gate.unit, gate.text)
-        for gate in gates
-    ]
-    return Table(columns, rows, sortable=False)
 
 
 def _left_out(left: Sequence[LeftOutClip], pictures: LeftOutPictures) -> Iterator[Block]:

@@ -94,8 +94,10 @@ def row_of(tree: BuiltTree) -> tuple[str, str, str, str, str, str, str, str]:
     )
 
 
-def preset_row(preset: Preset, shape: Shape) -> tuple[str, str, str, str, str, str, str, str]:
-    """What the preset asks for of each setting, in the order of `HEADS`."""
+def asked_row(
+    preset: Preset, shape: Shape, size: tuple[int, int]
+) -> tuple[str, str, str, str, str, str, str, str]:
+    """What is asked for of each setting, in the order of `HEADS`."""
     train, valid, test = (
         f"{size.sequences} × {size.frames}" if size.sequences else "–"
         for size in (shape.of(split) for split in SPLITS)
@@ -103,7 +105,7 @@ def preset_row(preset: Preset, shape: Shape) -> tuple[str, str, str, str, str, s
     return (
         f"asked for ({preset.name}), each setting",
         ", ".join(preset.rates_hz),
-        f"{preset.size[0]} × {preset.size[1]}",
+        f"{size[0]} × {size[1]}",
         train,
         valid,
         test,

@@ -12,7 +12,7 @@ from dataset.build.balance import LightSum
 from dataset.build.config import BuildConfig
 from dataset.build.preset import PRESETS
 from dataset.build.request import parse_scenes, parse_splits
-from dataset.build.table import built_tree, plain_table, preset_row, row_of, shortfall
+from dataset.build.table import asked_row, built_tree, plain_table, row_of, shortfall
 
 pytestmark = pytest.mark.unit
 
@@ -98,8 +98,9 @@ def test_table_one_tells_counts_and_what_is_short() -> None:
         "BSD_2ms16ms: valid has 0 of 20 sequences",
         "BSD_2ms16ms: test has 1 of 20 sequences",
     )
-    lines = plain_table([row, preset_row(PRESETS["bsd"], shape)]).splitlines()
+    lines = plain_table([row, asked_row(PRESETS["bsd"], shape, (224, 160))]).splitlines()
     assert len({len(line) for line in lines}) == 1
+    assert "224 × 160" in lines[-1]
     assert "60 × 100" in lines[-1]
     assert "11000" in lines[-1]
 
