@@ -73,15 +73,17 @@ def until(process: TriggerProcess, kind: type, limit_s: float = 10.0) -> list[Ne
     raise AssertionError(f"no {kind.__name__} among {found[-5:]}")
 
 
-def full(process: TriggerProcess, limit_s: float = 20.0) -> int:
-    """Wait until the pipe of news takes no more; bytes in it."""
+def wait_until_full(process: TriggerProcess, limit_s: float = 20.0) -> None:
+    """Wait until the pipe of news has taken nothing more for half a second."""
     assert process._news is not None
     end_s = time.monotonic() + limit_s
-    found = array("i", [0])
+    found, before, since_s = array("i", [0]), 0, time.monotonic()
     while time.monotonic() < end_s:
         fcntl.ioctl(process._news.fileno(), termios.FIONREAD, found)
-        if found[0] > FULL_BYTES:
-            return found[0]
+        if found[0] != before:
+            before, since_s = found[0], time.monotonic()
+        elif before > FULL_BYTES and time.monotonic() - since_s > 0.5:
+            return
         time.sleep(0.01)
     raise AssertionError(f"{found[0]} bytes of news in {limit_s:g} s")
 
@@ -257,10 +259,9 @@ def test_news_that_nobody_reads_do_not_stop_the_beats(serve: Callable[..., Serve
     server = serve()
     process = TriggerProcess(server.path, beat_s=0.002)  # a pipe's 64 KiB are full in a second
     process.start()
-    waiting = full(process)
+    wait_until_full(process)
     full_ns = time.monotonic_ns()
     time.sleep(1.0)
-    assert full(process) - waiting < 4096  # nothing more goes in
     assert len(until(process, Beat)) > 400
     process.close()
     beats = [at for at, text in server.report()["heard"] if text == "HB"]

@@ -34,8 +34,10 @@ NOISE = NoiseModel(
 ERRORS = PairErrors(map_px=0.02, gain=0.001, pixel_gain=0.005, noise=NOISE)
 
 
-@pytest.mark.parametrize(("sets", "single_db"), [((), 1.0), (MONO, 1.2)], ids=["mosaic", "mono"])
-def test_aligned_frames_reach_their_ceilings_within_a_decibel(tmp_path, sets, single_db):
+@pytest.mark.parametrize(
+    ("sets", "single_db", "mean_db"), [((), 1.0, 0.5), (MONO, 1.2, 1.0)], ids=["mosaic", "mono"]
+)
+def test_aligned_frames_reach_their_ceilings_within_a_decibel(tmp_path, sets, single_db, mean_db):
     session = twin_session(replace(LEAN, scenes=SCENES, sets=sets))
     calibration = solve(session.folder, tmp_path / "cal", LEAN_OPTIONS)
     ceilings = calibration.document.settings[LEAN.setting].ceilings
@@ -46,8 +48,8 @@ def test_aligned_frames_reach_their_ceilings_within_a_decibel(tmp_path, sets, si
     reached = [measured_db(session, calibration, index, (288, 208)) for index in range(len(SCENES))]
     assert max(worst_db(ceilings.views_db, reached)) <= single_db, table(ceilings.views_db, reached)
     systematic, total = np.mean(reached, axis=0)
-    assert systematic == pytest.approx(ceilings.systematic_db, abs=0.5)
-    assert total == pytest.approx(ceilings.total_db, abs=0.5)
+    assert systematic == pytest.approx(ceilings.systematic_db, abs=mean_db)
+    assert total == pytest.approx(ceilings.total_db, abs=mean_db)
     assert all(noisy < clean for clean, noisy in reached)
 
 
