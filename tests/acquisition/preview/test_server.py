@@ -457,7 +457,7 @@ def test_browsers_that_take_nothing_cost_nothing(filled: Bench) -> None:
             figures: Figures = filled.feeder.ask(Report(), 5.0)
             assert figures.overflow == 0
             assert figures.pairs > 200
-            assert figures.worst_s < 1.0  # one that waits for the deaf waits for ever
+            assert figures.worst_s < 0.1
 
     with deaf(filled):
         run(work)
@@ -497,7 +497,7 @@ def test_a_hanging_preview_holds_the_program_up_by_nothing(filled: Bench) -> Non
         begun_s = time.monotonic()
         for number in range(2000):
             filled.preview.show(IDLE.model_copy(update={"message": f"{number} {'x' * 500}"}))
-        assert time.monotonic() - begun_s < 10.0  # 5 ms each
+        assert time.monotonic() - begun_s < 2.0
     finally:
         os.kill(pid, signal.SIGCONT)
 

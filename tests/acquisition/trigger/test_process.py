@@ -139,12 +139,12 @@ def test_beats_keep_their_rhythm_while_others_hold_their_gil(
         process.stop()
         news += until(process, Done)
     beats = [each for each in news if isinstance(each, Beat)]
-    assert len(beats) >= 10  # of twenty; with the lock held for two seconds there would be none
+    assert len(beats) >= 18
     report = server.report()
     heard = [at for at, text in report["heard"] if text == "HB"]
     gap_ms = max(b - a for a, b in itertools.pairwise(heard)) / 1e6
     print(f"longest gap between heartbeats: {gap_ms:.0f} ms")  # noqa: T201
-    assert gap_ms < 500  # the controller's limit
+    assert gap_ms < 300
     assert report["cause"] == "stop"
     assert report["cuts"] == 0
 
@@ -265,7 +265,7 @@ def test_news_that_nobody_reads_do_not_stop_the_beats(serve: Callable[..., Serve
     assert len(until(process, Beat)) > 400
     process.close()
     beats = [at for at, text in server.report()["heard"] if text == "HB"]
-    assert sum(at > full_ns for at in beats) > 50
+    assert sum(at > full_ns for at in beats) > 250
 
 
 def test_an_interrupt_in_an_order_does_not_shift_the_answers(serve: Callable[..., Server]) -> None:

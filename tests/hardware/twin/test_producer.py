@@ -429,7 +429,7 @@ def test_stop_cuts_off_a_frame_that_does_not_come(rig: Bench) -> None:
         time.sleep(0.001)
     begin = time.monotonic()
     rig.producer.call("DSStopAcquisition", camera.stream, 1)
-    assert 0.2 <= time.monotonic() - begin < 1.2  # the frame would have come after 1.5 s
+    assert 0.2 <= time.monotonic() - begin < 0.6
     assert (camera.status(4), camera.status(5)) == (1, 0)  # the buffer waits again
     rig.producer.call("DSFlushQueue", camera.stream, 4)
     rig.producer.call("DSRevokeBuffer", camera.stream, buffer, None, None)
@@ -479,7 +479,7 @@ def test_a_camera_that_is_silent_for_a_while_is_not_lost(rig: Bench) -> None:
     begin = time.monotonic()
     code = refusal(producer, "GCReadPort", camera.port, 0x100, b"1234", g.SIZE(4))
     assert code == g.TIMEOUT
-    assert 3.0 <= time.monotonic() - begin < 4.4  # not for as long as it is silent
+    assert 3.0 <= time.monotonic() - begin < 3.2
     assert producer.info("DevGetInfo", camera.device, 5) == 5
     assert producer.read(camera.port, GAIN) == 9  # and not the late answer, a width of 64
 
